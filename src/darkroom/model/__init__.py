@@ -1,0 +1,1 @@
+"""THE NOUNS: frozen values with their invariants. No input, no output, no clock."""

@@ -1,0 +1,1 @@
+"""MAY IT? From nouns to verdicts. Nothing combined is a denial."""
