@@ -16,6 +16,7 @@ from darkroom.model.identity import require_name
 from darkroom.model.site_policy import SitePolicy
 
 
+MAX_WORKERS = 64
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -166,8 +167,8 @@ def domain_config(folder: Path) -> DomainConfig:
     fields = read_yaml(path)
     try:
         datasets = []
-        for entry in fields.get("datasets", ()):
-            entry = dict(entry)
+        for listed in fields.get("datasets", ()):
+            entry = dict(listed)
             if "start" in entry:
                 entry["start"] = _start(entry["start"])
             if "classes" in entry:
@@ -177,8 +178,8 @@ def domain_config(folder: Path) -> DomainConfig:
         fields["datasets"] = tuple(datasets)
         config = DomainConfig(**fields)
         require_name(config.domain, "domain")
-        if not 1 <= config.workers <= 64:
-            raise TypeError("workers is a number from 1 to 64")
+        if not 1 <= config.workers <= MAX_WORKERS:
+            raise TypeError(f"workers is a number from 1 to {MAX_WORKERS}")
         if not config.environments:
             raise TypeError("environments is empty")
     except (TypeError, KeyError, AttributeError) as error:

@@ -46,6 +46,7 @@ class StackPlan:
         run_log: start MLflow.
         attended: start owner processes that approve and release what they print; else a
             person does it.
+        homes: folder of the scientists' homes; `root/scientists` when None.
         ports: fixed ports by name (`gateway`, `s3`, `mlflow`); free ones otherwise.
     """
 
@@ -56,11 +57,12 @@ class StackPlan:
     object_store: bool = True
     run_log: bool = True
     attended: bool = True
+    homes: Path | None = None
     ports: dict[str, int] = field(default_factory=dict)
 
     def home(self, scientist: str) -> Path:
         """Where a scientist's keys and results lie."""
-        return self.root / "scientists" / scientist
+        return (self.homes or self.root / "scientists") / scientist
 
     def node_state(self, domain: str) -> Path:
         """The node's state folder."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import threading
@@ -162,7 +161,7 @@ class Processes:
         rows = [[p.name, p.pid, p.born, str(p.log), p.mark] for p in self.running]
         temporary = self._register.with_suffix(".tmp")
         temporary.write_text(json.dumps(rows))
-        os.replace(temporary, self._register)
+        temporary.replace(self._register)
 
     def _load(self) -> list[Process]:
         try:

@@ -22,6 +22,8 @@ SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 # One path segment: ASCII, no leading dot or dash, so neither `..`, options nor homoglyphs.
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}")
 MAX_FILES = 200
+MAX_PATH = 240
+MAX_OUTPUTS = 16
 MAX_FILE_BYTES = 32 << 20
 MAX_TREE_BYTES = 64 << 20
 
@@ -33,7 +35,7 @@ def require_path(path: str) -> str:
         SpecError: otherwise.
     """
     parts = path.split("/") if isinstance(path, str) else []
-    if not parts or len(path) > 240 or not all(_SEGMENT.fullmatch(p) for p in parts):
+    if not parts or len(path) > MAX_PATH or not all(_SEGMENT.fullmatch(p) for p in parts):
         raise SpecError(
             f"{ascii(path)[:80]} is not an acceptable file path",
             next_step="use relative paths of letters, digits, '_', '-', '.'",
@@ -125,6 +127,10 @@ class JobSpec:
                 )
         if self.split not in ("", "camera"):
             raise SpecError("split is '' or 'camera'", next_step="remove split")
+        self._check_files()
+        self._check_declarations()
+
+    def _check_files(self) -> None:
         if not 1 <= len(self.files) <= MAX_FILES:
             raise SpecError(f"a job has 1 to {MAX_FILES} files", next_step="carry fewer files")
         folded = {require_path(path).casefold() for path in self.files}
@@ -132,7 +138,9 @@ class JobSpec:
             raise SpecError("two files differ only in case", next_step="rename one of them")
         if not all(SHA256.fullmatch(h) for h in self.files.values()):
             raise SpecError("a file has no sha256", next_step="build the spec again")
-        if not 1 <= len(self.outputs) <= 16:
+
+    def _check_declarations(self) -> None:
+        if not 1 <= len(self.outputs) <= MAX_OUTPUTS:
             raise SpecError("a job declares 1 to 16 outputs", next_step="declare outputs")
         for name in self.outputs:
             require_name(name, "output")

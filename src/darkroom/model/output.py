@@ -14,6 +14,7 @@ ColumnType = Literal["int", "float", "text"]
 COLUMN_TYPES: tuple[ColumnType, ...] = ("int", "float", "text")
 MAX_ROWS = 100_000
 MAX_TEXT = 80  # characters in one cell: a label, never a message
+MIN_EDGES, MAX_EDGES = 2, 1001
 MODEL_FORMATS = ("tflite", "npz")
 
 
@@ -71,7 +72,7 @@ class Histogram:
     def __post_init__(self) -> None:
         rising = all(a < b for a, b in zip(self.edges, self.edges[1:], strict=False))
         _spec(
-            2 <= len(self.edges) <= 1001 and rising,
+            MIN_EDGES <= len(self.edges) <= MAX_EDGES and rising,
             "a histogram needs 2 to 1001 rising edges",
             "sort the edges and remove doubles",
         )

@@ -1,0 +1,159 @@
+"""`darkroom demo`: the whole path once, from private footage to a logged result."""
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from darkroom.bootstrap.local_stack import LocalStack, StackPlan
+from darkroom.bootstrap.notebook_run import NotebookRun, run_notebook
+from darkroom.bootstrap.report import build_report, describe, write_report
+from darkroom.config import REPOSITORY, real_material
+from darkroom.errors import InputError
+
+
+ROOT = REPOSITORY / "build" / "demo"
+DOMAINS = ("north", "east", "south")
+NOTEBOOKS = ("00_start_here", "01_the_mock_data", "02_remote_detection", "03_remote_training")
+YOLOX = Path("yolox_nano", "yolox_nano_float16_quantize.tflite")
+
+
+@click.command()
+@click.option(
+    "--video",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A real clip that feeds north as a second dataset.",
+)
+@click.option(
+    "--model",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The detector to carry to the clip; YOLOX-nano of $DARKROOM_REAL by default.",
+)
+@click.option("--root", type=click.Path(path_type=Path), default=ROOT, show_default="build/demo")
+@click.option("--keep", is_flag=True, help="Keep keys, footage and databases afterwards.")
+def demo(video: Path | None, model: Path | None, root: Path, keep: bool) -> None:
+    """Run gateway, three domains, owners, S3 and MLflow, and the notebooks against them."""
+    began = time.monotonic()
+    carried = _carried_model(video, model)
+    state = root / "state"
+    shutil.rmtree(state, ignore_errors=True)
+    console = Console(stderr=True, highlight=False)
+    plan = StackPlan(
+        root=state,
+        domains=tuple(REPOSITORY / "domains" / name for name in DOMAINS),
+        video=video,
+    )
+    steps = ("services", "footage, keys, enrolment", *NOTEBOOKS, "report")
+    with _progress(console, len(steps)) as (advance, say):
+        advance("starting services, rendering private footage")
+        stack = LocalStack(plan, say=say)
+        stack.start()
+        try:
+            with _owners_said(stack, say):
+                advance("waiting for MLflow")
+                stack.wait_for_run_log()
+                for name in NOTEBOOKS:
+                    advance(f"notebook {name}")
+                    run_notebook(_run(name, root, stack, video, carried))
+                advance("writing the report")
+                report = build_report(
+                    stack, root / "reports", seconds=time.monotonic() - began
+                )
+        finally:
+            stack.stop()
+        advance("done")
+    path = write_report(report, root / "report.json")
+    describe(report, path, Console(highlight=False))
+    if not keep:
+        shutil.rmtree(state, ignore_errors=True)
+
+
+def _carried_model(video: Path | None, model: Path | None) -> Path | None:
+    if video is None:
+        return None
+    real = real_material()
+    carried = model or (real / YOLOX if real else None)
+    if carried is None or not carried.exists():
+        raise InputError(
+            "a real clip needs a detector that was trained on real footage",
+            next_step="name one: darkroom demo --video CLIP --model FILE.tflite, "
+            "or set DARKROOM_REAL",
+        )
+    return carried
+
+
+def _run(
+    name: str, root: Path, stack: LocalStack, video: Path | None, carried: Path | None
+) -> NotebookRun:
+    parameters: dict[str, object] = {"report": str(root / "reports" / f"{name}.json")}
+    if name == "02_remote_detection" and video is not None:
+        parameters["video_dataset"] = stack.VIDEO_DATASET
+        parameters["carried_model"] = str(carried)
+    return NotebookRun(
+        notebook=REPOSITORY / "notebooks" / f"{name}.ipynb",
+        output=root / "notebooks" / f"{name}.ipynb",
+        parameters=parameters,
+        environment=stack.environment(home=stack.plan.home("alice")),
+    )
+
+
+@contextmanager
+def _progress(console: Console, steps: int) -> Iterator[tuple]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<46}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=False) as progress:
+        task = progress.add_task("", total=steps)
+        first = True
+
+        def advance(text: str) -> None:
+            nonlocal first
+            progress.update(task, description=text, advance=0 if first else 1)
+            first = False
+            if not console.is_terminal:
+                console.print(f"* {text}")
+
+        def say(line: str) -> None:
+            progress.console.print(f"  [dim]{line}[/dim]")
+
+        yield advance, say
+
+
+@contextmanager
+def _owners_said(stack: LocalStack, say) -> Iterator[None]:
+    """Show what the owners' processes print, as they print it."""
+    stop = threading.Event()
+    owners = [p for p in stack.processes.running if p.name.startswith("owner-")]
+    shown = {p.name: len(p.said()) for p in owners}
+
+    def follow() -> None:
+        ended = False
+        while not ended:
+            ended = stop.wait(0.3)
+            for owner in owners:
+                text = owner.said()
+                complete = text[: text.rfind("\n") + 1]
+                for line in complete[shown[owner.name] :].splitlines():
+                    if line.strip():
+                        say(f"{owner.name}: {line}")
+                shown[owner.name] = max(shown[owner.name], len(complete))
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
