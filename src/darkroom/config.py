@@ -33,6 +33,11 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI", "")
 
 
+def notebook_environment(home: Path | None) -> dict[str, str]:
+    """The environment for a notebook that runs headlessly: ours, with that home."""
+    return {**os.environ, "DARKROOM_HOME": str(home or scientist_home())}
+
+
 def real_material() -> Path | None:
     """The folder with real footage for verification (`DARKROOM_REAL`), if it is there."""
     folder = Path(os.environ.get("DARKROOM_REAL", REPOSITORY.parent / "shared" / "real"))

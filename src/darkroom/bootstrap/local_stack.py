@@ -195,7 +195,7 @@ class LocalStack:
             (folder / bucket).mkdir(parents=True, exist_ok=True)
         access, secret = self._s3_keys
         environment = self.environment()
-        environment["RCLONE_AUTH_KEY"] = f"{access},{secret}"  # not on the command line
+        environment["RCLONE_AUTH_KEY"] = f'"{access},{secret}"'  # CSV; not on the command line
         environment["RCLONE_CONFIG"] = os.devnull
         process = self.processes.start(
             "s3",

@@ -3,20 +3,18 @@
 import contextlib
 import fcntl
 import gc
-import json
 import os
 import shutil
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from darkroom.adapters.footage import folder as folder_footage
+from darkroom.adapters.clock import SystemClock
 from darkroom.adapters.http.relay import HttpRelay
 from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
@@ -24,13 +22,9 @@ from darkroom.adapters.sandbox.process import ProcessSandbox
 from darkroom.adapters.sandbox.runtimes import describe_runtime
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
 from darkroom.bootstrap import privileges
+from darkroom.bootstrap.footage import open_footage
 from darkroom.config import REPOSITORY, DomainConfig
-from darkroom.errors import (
-    DarkroomError,
-    NameTakenError,
-    SpecError,
-    StateError,
-)
+from darkroom.errors import SpecError, StateError
 from darkroom.model.identity import PublicIdentity
 from darkroom.node.admit import Admission
 from darkroom.node.bell import Bell
@@ -55,20 +49,7 @@ from darkroom.post import Post
 
 DATABASE, KEYS, LOCK, SIGNED_POLICY = "node.db", "keys.json", "lock", "policy.signed.json"
 LOCKS = {"litert": "runtime-litert", "tflite-runtime": "runtime-tflite-runtime"}
-# What a node offers when an environment has no TFLite interpreter: its own name decides.
 STACK = 512 << 10  # bytes per thread; the default reserves 8 MiB each
-
-
-class SystemClock:
-    """The `Clock` port."""
-
-    def now(self) -> float:
-        """Unix seconds."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +91,7 @@ def assemble(
     store, clock, keyring = parts.store, parts.clock, parts.keyring
     identity = keyring.identity
     bell, stopping = Bell(), threading.Event()
-    journal = Journal(
-        store=store, clock=clock, domain=identity.name, owner=owner, ring=bell.ring
-    )
+    journal = Journal(store=store, clock=clock, domain=identity.name, owner=owner, ring=bell.ring)
     walls = Walls(sandbox=parts.sandbox, store=store)
     laws = Laws(store=store, domain=identity.name, runtimes=parts.runtimes)
     shelf = CodeShelf(state / "code")
@@ -150,9 +129,7 @@ def assemble(
         admission=admission,
         review=review,
         cancellation=Cancellation(store=store, journal=journal),
-        enrolment=Enrolment(
-            store=store, journal=journal, keyring=keyring, verifier=parts.verifier
-        ),
+        enrolment=Enrolment(store=store, journal=journal, keyring=keyring, verifier=parts.verifier),
     )
     runner = Runner(
         store=store,
@@ -292,13 +269,6 @@ def _keep_owner(state: Path) -> None:
         privileges.hand_over(state, state.stat().st_uid)
 
 
-def open_footage(state: Path, domain: DomainConfig) -> FootageStore:
-    """Where the dataset versions of a domain lie."""
-    if domain.footage == "folder":
-        return folder_footage.FolderFootage(state / "footage")
-    return _s3_footage(state, domain)
-
-
 def open_store(state: Path) -> SqliteNodeStore:
     """The node's database; `darkroom ingest` registers datasets in it."""
     return SqliteNodeStore(state / DATABASE)
@@ -309,9 +279,7 @@ def offered_runtimes(domain: DomainConfig) -> dict[str, Runtime]:
     found = {}
     for name, interpreter in domain.environments.items():
         lock = REPOSITORY / "requirements" / f"{LOCKS.get(interpreter, f'runtime-{name}')}.txt"
-        found[name] = describe_runtime(
-            name, Path(sys.executable), lock, interpreter=interpreter
-        )
+        found[name] = describe_runtime(name, Path(sys.executable), lock, interpreter=interpreter)
     return found
 
 

@@ -94,9 +94,7 @@ def drop_to(uid: int) -> None:
 def needed_paths(state: Path) -> tuple[Path, ...]:
     """Where the node must still get at after it gave root up."""
     package = Path(__file__).resolve().parents[2]
-    return tuple(
-        Path(p).resolve() for p in (state, package, sys.prefix, sys.base_prefix)
-    )
+    return tuple(Path(p).resolve() for p in (state, package, sys.prefix, sys.base_prefix))
 
 
 def closed_folders(paths: Iterable[Path]) -> dict[Path, list[Path]]:

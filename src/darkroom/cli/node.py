@@ -22,9 +22,7 @@ DOMAIN = click.option(
     required=True,
     help="The domain's folder with domain.yaml, for instance domains/north.",
 )
-GATEWAY = click.option(
-    "--gateway", required=True, metavar="URL", help="Address of the gateway."
-)
+GATEWAY = click.option("--gateway", required=True, metavar="URL", help="Address of the gateway.")
 
 
 @click.group()
@@ -81,7 +79,7 @@ def serve(state: Path, domain: Path, gateway: str) -> None:
         state,
         domain=domain_config(domain),
         gateway=gateway,
-        say=lambda line: click.echo(line),
+        say=click.echo,
     )
 
 
@@ -89,18 +87,45 @@ def serve(state: Path, domain: Path, gateway: str) -> None:
 @STATE
 def status(state: Path) -> None:
     """What the node holds and what it is doing."""
-    from darkroom.bootstrap.node_status import print_status
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
 
-    print_status(state)
+    from darkroom.bootstrap.node_status import node_status
+
+    found = node_status(state)
+    fit = {True: "holds", False: "[red]does not hold: no job runs[/red]", None: "not probed yet"}
+    policy = str(found.policy_version) if found.policy_version else "none: nothing is allowed"
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold")
+    grid.add_column()
+    grid.add_row("node", "serving" if found.running else "not running")
+    grid.add_row("owner", escape(found.owner))
+    grid.add_row("gateway", escape(found.gateway))
+    grid.add_row("policy", policy)
+    grid.add_row("scientists", escape(", ".join(found.scientists) or "none enrolled"))
+    for name, card in sorted(found.datasets.items()):
+        cameras = f"{len(card.cameras)} cameras, {card.frames} frames"
+        grid.add_row("dataset", escape(f"{name} {card.version[:19]} ({cameras})"))
+    grid.add_row("isolation", fit[found.fit])
+    for layer, what in sorted(found.isolation.items()):
+        grid.add_row("", escape(f"{layer}: {what}"))
+    grid.add_row("jobs", _counts(found.jobs))
+    grid.add_row("outbox", _counts(found.waiting))
+    for problem in found.problems:
+        grid.add_row("put aside", escape(problem))
+    Console().print(grid)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "empty"
 
 
 def _identity(path: Path) -> PublicIdentity:
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise SpecError(
-            f"{path} is not a public identity", next_step="export it again"
-        ) from error
+        raise SpecError(f"{path} is not a public identity", next_step="export it again") from error
     if not isinstance(value, dict):
         raise SpecError(f"{path} is not a public identity", next_step="export it again")
     return PublicIdentity.from_mapping(value)

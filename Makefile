@@ -1,0 +1,73 @@
+# One front door. `make` lists what there is; every target sets up what it needs.
+# VIDEO=file     demo: one domain is fed from this clip
+# BENCH=name     bench: which benchmark
+# ARGS="..."     more arguments for the program behind the target
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+NPM_BIN := $(CURDIR)/build/node_modules/.bin
+export PATH := $(CURDIR)/$(BIN):$(NPM_BIN):$(PATH)
+# This checkout, whatever an activated environment or a PYTHONPATH says.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.PHONY: help setup demo up down hub test check fix notebooks bench detector lock clean
+
+help:
+	@echo "Darkroom: develop models on camera footage that nobody else ever sees."
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "Start with: make demo"
+
+setup: ## create .venv from the hash-pinned lock (about 4 GB, once)
+	@requirements/setup.sh
+
+demo: setup ## gateway, three domains, notebooks, report; VIDEO=clip.mp4 for real footage
+	@$(BIN)/darkroom demo $(if $(VIDEO),--video "$(VIDEO)") $(ARGS)
+
+up: setup ## leave the system running, with JupyterHub and MLflow
+	@$(BIN)/darkroom up $(ARGS)
+
+down: setup ## stop what `make up` started
+	@$(BIN)/darkroom down $(ARGS)
+
+hub: setup ## JupyterHub from login to a reviewed result, in a real browser
+	@$(BIN)/python -m pytest -ra -m hub tests $(ARGS)
+
+test: setup ## the whole suite, notebooks included
+	@$(BIN)/python -m pytest -ra $(ARGS)
+
+check: setup ## lint, format, types and import contracts; changes nothing
+	@failed=""; \
+	step() { name=$$1; shift; echo "== $$name"; "$$@" || failed="$$failed $$name"; }; \
+	step lint $(BIN)/ruff check --quiet .; \
+	step format $(BIN)/ruff format --quiet --diff .; \
+	step types $(BIN)/mypy --no-error-summary; \
+	step imports $(BIN)/python -m pytest -q --no-header tests/architecture/test_contracts.py; \
+	if [ -n "$$failed" ]; then echo; echo "failed:$$failed (make fix repairs lint and format)"; exit 1; fi; \
+	echo; echo "all clean"
+
+fix: setup ## repair what lint and format can repair
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+notebooks: setup ## execute every notebook headlessly, as papermill runs them in CI
+	@$(BIN)/darkroom notebooks $(ARGS)
+
+bench: setup ## one benchmark, one JSON line: BENCH=detect, roundtrip or restart
+	@if [ -z "$(BENCH)" ]; then \
+	    echo "Which one? For example: make bench BENCH=roundtrip" >&2; \
+	    echo "There are:" $$(ls bench/*.py 2>/dev/null | sed 's|.*/||; s|\.py$$||' | grep -v '^_') >&2; \
+	    exit 2; \
+	fi
+	@$(BIN)/python -m bench.$(BENCH) $(ARGS)
+
+detector: setup ## train the shipped detector from nothing (under 5 minutes)
+	@$(BIN)/python data/models/train.py --out data/models $(ARGS)
+
+lock: setup ## rewrite requirements/ from pyproject.toml; UPGRADE=1 moves the pins
+	@UPGRADE=$(UPGRADE) requirements/lock.sh
+
+clean: ## remove what can be made again: build/ and caches, not .venv
+	@rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov dist
+	@find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

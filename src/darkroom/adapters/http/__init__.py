@@ -1,0 +1,1 @@
+"""The gateway's client: the `Relay` port over HTTPS."""

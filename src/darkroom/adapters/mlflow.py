@@ -1,0 +1,343 @@
+"""MLflow as the `RunLog`. Written by the scientist's side only; a node never imports it.
+
+A run carries its record's key in the tag `darkroom.key`, and `darkroom.complete` once all of
+it is written: a record that was cut off is finished in the same run, never doubled. MLflow
+is imported when the first record is written, since that takes seconds.
+"""
+
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from darkroom.errors import DarkroomError, ModelRefusedError, StateError, UnreachableError
+from darkroom.ports import RunRecord
+
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+
+KEY = "darkroom.key"
+COMPLETE = "darkroom.complete"
+ANSWER_SECONDS = 5.0
+REQUEST_SECONDS = 60
+DESCRIBE_SECONDS = 120
+DIGEST_LENGTH = 36  # MLflow's limit for the digest of a dataset
+BATCH_METRICS = 1000
+BATCH_TAGS = 100
+NOISY = ("mlflow", "alembic", "urllib3.connectionpool")
+MODEL_CODE = Path(__file__).with_name("mlflow_tflite_model.py")
+
+
+class MlflowRunLog:
+    """The `RunLog` port on a tracking server or a local store."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri.rstrip("/")
+        self._client: MlflowClient | None = None
+
+    def write(self, record: RunRecord) -> str:
+        """Write a record with its children; the address of the parent run for people.
+
+        Raises:
+            UnreachableError: the server does not answer; keep the record and try again.
+            StateError: it answers and refuses; the record is worth keeping as well.
+        """
+        self._require_answer()
+        with _foreign(self._uri), _quiet():
+            experiment = self._experiment(record.experiment)
+            parent = self._write(record, experiment, parent="")
+            return self._address(experiment, parent)
+
+    def describe(self) -> str:
+        """One line for people: where it is."""
+        return f"MLflow at {_without_password(self._uri)}"
+
+    def _require_answer(self) -> None:
+        """Ask first: MLflow's own client would try for minutes."""
+        if not self._uri.startswith(("http://", "https://")):
+            return
+        try:
+            httpx.get(f"{self._uri}/health", timeout=ANSWER_SECONDS).raise_for_status()
+        except httpx.HTTPError as error:
+            raise _silent(self._uri) from error
+
+    def _connect(self) -> "MlflowClient":
+        if self._client is None:
+            from mlflow import environment_variables as settings
+            from mlflow.tracking import MlflowClient
+
+            settings.MLFLOW_HTTP_REQUEST_TIMEOUT.set(REQUEST_SECONDS)
+            settings.MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(1)
+            settings.MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
+            settings.MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
+            self._client = MlflowClient(tracking_uri=self._uri)
+        return self._client
+
+    def _experiment(self, name: str) -> str:
+        from mlflow.exceptions import MlflowException
+
+        client = self._connect()
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            try:
+                return str(client.create_experiment(name))
+            except MlflowException:  # somebody else was faster
+                found = client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+        if found.lifecycle_stage == "deleted":
+            client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+    def _write(self, record: RunRecord, experiment: str, *, parent: str) -> str:
+        client = self._connect()
+        run = self._find(record.key, experiment)
+        if run is not None and run.data.tags.get(COMPLETE) == "true":
+            return str(run.info.run_id)
+        if run is None:
+            run = client.create_run(experiment, run_name=record.name, tags=_tags(record, parent))
+        run_id = run.info.run_id
+        self._log_numbers(run_id, record, since=run.info.start_time)
+        self._log_inputs(run_id, record)
+        self._log_files(run_id, record)
+        if record.model is not None:
+            self._log_model(run_id, experiment, record)
+        for child in record.children:
+            self._write(child, experiment, parent=run_id)
+        client.set_tag(run_id, COMPLETE, "true")
+        client.set_terminated(run_id, "FINISHED")
+        return str(run_id)
+
+    def _find(self, key: str, experiment: str) -> "Run | None":
+        runs = self._connect().search_runs(
+            [experiment], filter_string=f"tags.`{KEY}` = '{key}'", max_results=1
+        )
+        return runs[0] if runs else None
+
+    def _log_numbers(self, run_id: str, record: RunRecord, *, since: int) -> None:
+        from mlflow.entities import Metric, Param
+
+        # A fixed time: written twice, a number is the same number.
+        metrics = [
+            Metric(name, value, since, step)
+            for name, values in record.metrics.items()
+            for step, value in enumerate(values)
+        ]
+        params = [Param(name, value) for name, value in record.params.items()]
+        client = self._connect()
+        for first in range(0, max(len(metrics), 1), BATCH_METRICS):
+            client.log_batch(run_id, metrics=metrics[first : first + BATCH_METRICS])
+        for first in range(0, len(params), BATCH_TAGS):
+            client.log_batch(run_id, params=params[first : first + BATCH_TAGS])
+
+    def _log_inputs(self, run_id: str, record: RunRecord) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        inputs = [
+            DatasetInput(
+                Dataset(
+                    name=name,
+                    digest=version.removeprefix("sha256:")[:DIGEST_LENGTH],
+                    source_type="darkroom",
+                    source=json.dumps({"dataset": name, "version": version}),
+                    profile=json.dumps({"version": version}),
+                ),
+                [InputTag("mlflow.data.context", context)],
+            )
+            for name, (version, context) in record.inputs.items()
+        ]
+        if inputs:
+            self._connect().log_inputs(run_id, inputs)
+
+    def _log_files(self, run_id: str, record: RunRecord) -> None:
+        if not record.files:
+            return
+        client = self._connect()
+        with tempfile.TemporaryDirectory(prefix="darkroom-record-") as folder:
+            _write_tree(Path(folder), record.files)
+            client.log_artifacts(run_id, folder)
+        tables = [p for p in record.files if p.startswith("tables/")]
+        if tables:  # this is what makes the web page show them as tables
+            shown = json.dumps([{"path": p, "type": "table"} for p in tables])
+            client.set_tag(run_id, "mlflow.loggedArtifacts", shown)
+
+    def _log_model(self, run_id: str, experiment: str, record: RunRecord) -> None:
+        """A logged model with a signature; no pickle: its code is a file, its weights too."""
+        model = record.model
+        assert model is not None
+        client = self._connect()
+        name = _model_name(record.name)
+        tags = {KEY: record.key, "domain": model["domain"], "digest": model["digest"]}
+        if self._has_model(experiment, record.key):
+            return
+        logged = client.create_logged_model(
+            experiment,
+            name=name,
+            source_run_id=run_id,
+            tags={**tags, "privacy": record.tags["privacy"]},
+            model_type="detector",
+        )
+        with tempfile.TemporaryDirectory(prefix="darkroom-model-") as folder:
+            place = Path(folder) / "model"
+            _save_model(place, model, run_id=run_id, model_id=logged.model_id)
+            client.log_model_artifacts(logged.model_id, str(place))
+        client.finalize_logged_model(logged.model_id, "READY")
+        from mlflow.entities import LoggedModelOutput
+
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+
+    def _has_model(self, experiment: str, key: str) -> bool:
+        found = self._connect().search_logged_models(
+            [experiment], filter_string=f"tags.`{KEY}` = '{key}'"
+        )
+        return any(str(m.status).endswith("READY") for m in found)
+
+    def _address(self, experiment: str, run_id: str) -> str:
+        if self._uri.startswith("http"):
+            return f"{_without_password(self._uri)}/#/experiments/{experiment}/runs/{run_id}"
+        return f"{self._uri} run {run_id}"
+
+
+def _tags(record: RunRecord, parent: str) -> dict[str, str]:
+    if not record.tags.get("privacy"):
+        raise StateError(
+            f"the record {record.name} does not say what privacy it has",
+            next_step="set the tag privacy, for instance `none, released by <owner>`",
+        )
+    tags = {
+        **record.tags,
+        KEY: record.key,
+        "mlflow.note.content": record.description,
+        "mlflow.user": record.tags.get("submitter", ""),
+        "mlflow.source.name": "darkroom",
+        "mlflow.source.type": "NOTEBOOK",
+    }
+    return {**tags, "mlflow.parentRunId": parent} if parent else tags
+
+
+def _write_tree(folder: Path, files: Mapping[str, bytes]) -> None:
+    for path, data in files.items():
+        target = folder / path
+        if not target.resolve().is_relative_to(folder.resolve()):
+            raise StateError(
+                "an artifact of a record lies outside its folder", next_step="rename it"
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+
+def _model_name(name: str) -> str:
+    """MLflow refuses `/ : . % " '` in the names of models."""
+    return "".join(c if c.isalnum() or c in "-_ " else "-" for c in name)[:200]
+
+
+def _save_model(place: Path, model: Mapping[str, Any], *, run_id: str, model_id: str) -> None:
+    from mlflow.models import Model
+    from mlflow.pyfunc import save_model
+
+    with tempfile.TemporaryDirectory(prefix="darkroom-weights-") as folder:
+        weights = Path(folder) / f"model.{model['format']}"
+        weights.write_bytes(model["data"])
+        if model["format"] != "tflite":
+            raise ModelRefusedError(
+                f"a model of format {model['format']} cannot be logged as a model",
+                next_step="release a TFLite file; others are kept as files of the run",
+            )
+        signature = _signature(weights)
+        save_model(
+            str(place),
+            python_model=str(MODEL_CODE),
+            artifacts={"weights": str(weights)},
+            signature=signature,
+            mlflow_model=Model(run_id=run_id, model_id=model_id),
+            pip_requirements=["ai-edge-litert", "numpy<2"],
+            metadata={"digest": model["digest"], "domain": model["domain"]},
+        )
+
+
+def _signature(weights: Path) -> Any:  # noqa: ANN401  # mlflow.models.ModelSignature
+    """From the file itself, read in a process of its own: the file is a stranger's."""
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", str(MODEL_CODE), str(weights)],
+            capture_output=True,
+            timeout=DESCRIBE_SECONDS,
+            check=True,
+            env={},
+        )
+        facts = json.loads(done.stdout)
+    except (subprocess.SubprocessError, OSError, ValueError) as error:
+        raise ModelRefusedError(
+            "the interpreter does not accept the released model",
+            next_step="export it again inside the job and try it there",
+        ) from error
+    schemas = [
+        Schema([TensorSpec(np.dtype(t["dtype"]), tuple(t["shape"]), t["name"]) for t in tensors])
+        for tensors in (facts["inputs"], facts["outputs"])
+    ]
+    return ModelSignature(inputs=schemas[0], outputs=schemas[1])
+
+
+@contextmanager
+def _foreign(uri: str) -> Iterator[None]:
+    """Turn what MLflow raises into our errors."""
+    import requests
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except DarkroomError:
+        raise
+    except (requests.RequestException, ConnectionError, TimeoutError) as error:
+        raise _silent(uri) from error
+    except MlflowException as error:
+        words = str(error)
+        if "Max retries" in words or "Connection" in words or "timed out" in words:
+            raise _silent(uri) from error
+        raise StateError(
+            f"MLflow at {_without_password(uri)} refused a record ({error.error_code})",
+            next_step="check your account and the experiment there; the record is kept",
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """MLflow explains itself at length; what matters here is said by us."""
+    loggers = [logging.getLogger(name) for name in NOISY]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _silent(uri: str) -> UnreachableError:
+    return UnreachableError(
+        f"MLflow at {_without_password(uri)} does not answer",
+        next_step="nothing is lost: the record is kept and written when it is back",
+    )
+
+
+def _without_password(uri: str) -> str:
+    parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri
+    return parts._replace(netloc=parts.netloc.rsplit("@", 1)[1]).geturl()

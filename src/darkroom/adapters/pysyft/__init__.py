@@ -1,0 +1,1 @@
+"""PySyft: the only package that imports `syft*`."""

@@ -1,0 +1,426 @@
+"""Everything a domain node remembers, in one SQLite file. The `NodeStore` of `node.store`.
+
+Durable: write-ahead log, flushed to disk at every commit. One connection, one lock;
+`darkroom ingest` and `darkroom node status` open the same file from other processes.
+"""
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from darkroom.adapters.sqlite import node_schema
+from darkroom.errors import StateError, TrustError
+from darkroom.model.dataset import DatasetCard
+from darkroom.model.identity import PublicIdentity
+from darkroom.model.job import JobRequest
+from darkroom.model.job_record import JobRecord
+from darkroom.model.letter import Letter
+from darkroom.model.outgoing import Outgoing
+from darkroom.model.statement import Statement
+
+
+MAX_QUARANTINED = 1000
+BUSY_SECONDS = 15.0
+_LETTER = ("id", "kind", "sender", "recipient", "sent_at", "body")
+
+
+class SqliteNodeStore:
+    """Safe from several threads. A `transaction` inside another one joins it."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open the file, making it (mode 0600) where it is not there yet.
+
+        Raises:
+            StateError: a newer schema, a file that is not ours, or no room.
+        """
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._path = path
+        if not read_only:
+            _create_private(path)
+        elif not path.is_file():
+            raise StateError(
+                f"there is no node's state at {path.parent}",
+                next_step="check --state, or run `darkroom node init` first",
+            )
+        with _foreign(path):
+            self._db = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA cache_size = -1024")
+            if read_only:
+                self._db.execute("PRAGMA query_only = ON")
+            self._migrate()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
+
+    def _migrate(self) -> None:
+        (found,) = self._db.execute("PRAGMA user_version").fetchone()
+        if found == 0:
+            try:
+                self._db.executescript(node_schema.statements())
+            except sqlite3.OperationalError:
+                self._db.execute("ROLLBACK") if self._db.in_transaction else None
+                # Another process made the tables between our look and our attempt.
+                (found,) = self._db.execute("PRAGMA user_version").fetchone()
+                if found != node_schema.VERSION:
+                    raise
+        elif found != node_schema.VERSION:
+            raise StateError(
+                f"{self._path} has schema {found}, this program knows {node_schema.VERSION}",
+                next_step="start the version of Darkroom that wrote it",
+            )
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; on disk when it ends without an error."""
+        with self._lock, _foreign(self._path):
+            if self._depth == 0:
+                self._db.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0 and self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._depth -= 1
+            if self._depth == 0:
+                try:
+                    self._db.execute("COMMIT")
+                except sqlite3.Error:
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
+                    raise
+
+    def _write(self, statement: str, *values: Any) -> int:
+        with self.transaction():
+            return self._db.execute(statement, values).rowcount
+
+    def _rows(self, statement: str, *values: Any) -> list[Any]:
+        with self._lock, _foreign(self._path):
+            return self._db.execute(statement, values).fetchall()
+
+    def changes_elsewhere(self) -> int:
+        """A number that changes when another process wrote to the file."""
+        return int(self._rows("PRAGMA data_version")[0][0])
+
+    # -------------------------------------------------------------------------- letters in
+
+    def first_time(self, sender: str, letter_id: str, at: float) -> bool:
+        """Remember a letter; False when it was there before."""
+        return (
+            self._write("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", sender, letter_id, at) == 1
+        )
+
+    def forget_seen(self, before: float) -> None:
+        """Drop ids that no letter can come with any more."""
+        self._write("DELETE FROM seen WHERE at < ?", before)
+
+    def quarantine(self, at: float, sender: str, reason: str) -> None:
+        """Note a delivery that was put aside; the newest thousand are kept."""
+        with self.transaction():
+            self._write(
+                "INSERT INTO quarantine (at, sender, reason) VALUES (?, ?, ?)",
+                at, sender[:64], reason[:500],
+            )  # fmt: skip
+            self._write(
+                "DELETE FROM quarantine WHERE number <= (SELECT MAX(number) FROM quarantine) - ?",
+                MAX_QUARANTINED,
+            )
+
+    def quarantined(self) -> list[tuple[float, str, str]]:
+        """Time, sender and reason of each, oldest first."""
+        return self._rows("SELECT at, sender, reason FROM quarantine ORDER BY number")
+
+    # -------------------------------------------------------------------------------- jobs
+
+    def add_job(self, record: JobRecord) -> None:
+        """Keep a new job. It must not be there yet."""
+        self._write(
+            "INSERT INTO jobs (job_id, submitter, state, code_digest, record) "
+            "VALUES (?, ?, ?, ?, ?)",
+            record.job_id, record.submitter, record.state, record.code_digest,
+            _record_text(record),
+        )  # fmt: skip
+
+    def replace_job(self, record: JobRecord, was: str) -> None:
+        """Put the next value of a job in the place of the one in state `was`.
+
+        Raises:
+            StateError: the job is in another state by now, or may not go there.
+        """
+        changed = self._write(
+            "UPDATE jobs SET state = ?, record = ? WHERE job_id = ? AND state = ?",
+            record.state, _record_text(record), record.job_id, was,
+        )  # fmt: skip
+        if changed != 1:
+            raise StateError(
+                f"job {record.job_id} is not {was} any more", next_step="look at it again"
+            )
+
+    def job(self, job_id: str) -> JobRecord | None:
+        """The job of that id."""
+        rows = self._rows("SELECT record FROM jobs WHERE job_id = ?", job_id)
+        return _record(rows[0][0]) if rows else None
+
+    def jobs(self, *states: str) -> list[JobRecord]:
+        """Jobs in any of these states (all when none is named), in order of arrival."""
+        where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
+        rows = self._rows(f"SELECT record FROM jobs {where} ORDER BY number", *states)  # noqa: S608 - only question marks
+        return [_record(text) for (text,) in rows]
+
+    def count_jobs(self) -> dict[str, int]:
+        """How many jobs are in each state."""
+        return dict(self._rows("SELECT state, COUNT(*) FROM jobs GROUP BY state"))
+
+    def count_jobs_of(self, submitter: str, *states: str) -> int:
+        """How many jobs of one submitter are in these states."""
+        marks = ", ".join("?" * len(states))
+        rows = self._rows(
+            f"SELECT COUNT(*) FROM jobs WHERE submitter = ? AND state IN ({marks})",  # noqa: S608 - only question marks
+            submitter, *states,
+        )  # fmt: skip
+        return int(rows[0][0])
+
+    # ------------------------------------------------------------------------------ events
+
+    def add_event(
+        self, at: float, event: str, job_id: str = "", detail: dict[str, Any] | None = None
+    ) -> None:
+        """Append to the log."""
+        self._write(
+            "INSERT INTO events (at, event, job_id, detail) VALUES (?, ?, ?, ?)",
+            at, event, job_id, json.dumps(detail or {}, sort_keys=True),
+        )  # fmt: skip
+
+    def events(self, job_id: str | None = None) -> list[tuple[str, str, dict[str, Any]]]:
+        """Event, job id and detail, oldest first; of one job when its id is given."""
+        rows = self._rows(
+            "SELECT event, job_id, detail FROM events "
+            "WHERE ?1 IS NULL OR job_id = ?1 ORDER BY number",
+            job_id,
+        )
+        return [(event, job, json.loads(detail)) for event, job, detail in rows]
+
+    # ------------------------------------------------------------------------- letters out
+
+    def queue(self, outgoing: Outgoing) -> None:
+        """Have a letter delivered once this transaction is committed."""
+        letter = outgoing.letter
+        content = {name: getattr(letter, name) for name in _LETTER}
+        self._write(
+            "INSERT INTO outbox (letter_id, recipient, kind, letter, files) "
+            "VALUES (?, ?, ?, ?, ?)",
+            letter.id, letter.recipient, letter.kind, json.dumps(content),
+            json.dumps(outgoing.files),
+        )  # fmt: skip
+
+    def outgoing(self) -> list[Outgoing]:
+        """What is not delivered and not given up, oldest first."""
+        return self._outgoing("problem = ''")
+
+    def given_up(self) -> list[Outgoing]:
+        """What cannot be delivered."""
+        return self._outgoing("problem <> ''")
+
+    def _outgoing(self, where: str) -> list[Outgoing]:
+        rows = self._rows(
+            "SELECT letter, files, tries, not_before, problem FROM outbox "  # noqa: S608 - two fixed conditions
+            f"WHERE {where} ORDER BY number"
+        )
+        return [
+            Outgoing(
+                letter=Letter(**json.loads(letter)),
+                files=json.loads(files),
+                tries=tries,
+                not_before=not_before,
+                problem=problem,
+            )
+            for letter, files, tries, not_before, problem in rows
+        ]
+
+    def delivered(self, letter_id: str) -> None:
+        """The relay has it."""
+        self._write("DELETE FROM outbox WHERE letter_id = ?", letter_id)
+
+    def postpone(self, letter_id: str, not_before: float, problem: str = "") -> None:
+        """Try again later; never, when a problem is named."""
+        self._write(
+            "UPDATE outbox SET tries = tries + 1, not_before = ?, problem = ? "
+            "WHERE letter_id = ?",
+            not_before, problem[:500], letter_id,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------ policy, invitations
+
+    def policy(self) -> Statement | None:
+        """The signed policy in force."""
+        rows = self._rows("SELECT statement FROM policies ORDER BY version DESC LIMIT 1")
+        return Statement.from_mapping(json.loads(rows[0][0])) if rows else None
+
+    def put_policy(self, statement: Statement, version: int, at: float) -> None:
+        """Put a policy in force; the earlier ones are kept."""
+        self._write(
+            "INSERT INTO policies VALUES (?, ?, ?)",
+            version, json.dumps(statement.to_mapping()), at,
+        )  # fmt: skip
+
+    def put_invitation(self, statement: Statement) -> None:
+        """Keep an invitation; the same id again changes nothing."""
+        self._write(
+            "INSERT OR IGNORE INTO invitations (id, statement, expires_at) "
+            "VALUES (?, ?, ?)",
+            statement.body["id"], json.dumps(statement.to_mapping()),
+            statement.body["expires_at"],
+        )  # fmt: skip
+
+    def invitation(self, invitation_id: str) -> tuple[Statement, str] | None:
+        """The invitation and who used it ("" for nobody)."""
+        rows = self._rows("SELECT statement, used_by FROM invitations WHERE id = ?", invitation_id)
+        if not rows:
+            return None
+        return Statement.from_mapping(json.loads(rows[0][0])), rows[0][1]
+
+    def use_invitation(self, invitation_id: str, fingerprint: str) -> None:
+        """It is used up, by the identity of that fingerprint."""
+        self._write(
+            "UPDATE invitations SET used_by = ? WHERE id = ? AND used_by = ''",
+            fingerprint, invitation_id,
+        )  # fmt: skip
+
+    def unopened_tickets(self) -> list[Statement]:
+        """Invitations whose ticket the gateway does not know yet."""
+        rows = self._rows("SELECT statement FROM invitations WHERE ticket_open = 0")
+        return [Statement.from_mapping(json.loads(text)) for (text,) in rows]
+
+    def ticket_opened(self, invitation_id: str) -> None:
+        """The gateway knows it now."""
+        self._write("UPDATE invitations SET ticket_open = 1 WHERE id = ?", invitation_id)
+
+    # -------------------------------------------------------------------- pins, as the post asks
+
+    def get(self, name: str) -> PublicIdentity | None:
+        """The pinned identity of that name, or None."""
+        rows = self._rows("SELECT identity FROM pins WHERE name = ?", name)
+        return PublicIdentity.from_mapping(json.loads(rows[0][0])) if rows else None
+
+    def pin(self, identity: PublicIdentity) -> None:
+        """Remember an identity. The same identity again: nothing happens.
+
+        Raises:
+            TrustError: another key is pinned under that name; a person decides.
+        """
+        with self.transaction():
+            known = self.get(identity.name)
+            if known is None:
+                self._write(
+                    "INSERT INTO pins VALUES (?, ?)",
+                    identity.name, json.dumps(identity.to_mapping()),
+                )  # fmt: skip
+            elif known.fingerprint != identity.fingerprint:
+                raise TrustError(
+                    f"another key is pinned for {identity.name}",
+                    next_step="compare fingerprints with them by phone; the owner decides",
+                )
+
+    def names(self) -> list[str]:
+        """All pinned names, sorted."""
+        return [name for (name,) in self._rows("SELECT name FROM pins ORDER BY name")]
+
+    # ---------------------------------------------------------------------------- datasets
+
+    def register_dataset(self, card: DatasetCard, version: str = "") -> None:
+        """Offer a dataset version; the newest registered one is in force.
+
+        The same version again: nothing happens.
+
+        Raises:
+            StateError: card and version do not fit.
+        """
+        if version and version != card.version:
+            raise StateError(
+                f"the card of {card.name} is for another version",
+                next_step="make the card again from the manifest",
+            )
+        self._write(
+            "INSERT OR IGNORE INTO datasets (name, version, card) VALUES (?, ?, ?)",
+            card.name, card.version, json.dumps(card.to_mapping()),
+        )  # fmt: skip
+
+    def datasets(self) -> dict[str, DatasetCard]:
+        """Dataset name -> card of the version in force."""
+        rows = self._rows("SELECT card FROM datasets ORDER BY number")
+        cards = (DatasetCard.from_mapping(json.loads(text)) for (text,) in rows)
+        return {card.name: card for card in cards}
+
+    def has_version(self, name: str, version: str) -> bool:
+        """Whether that version of a dataset was ever registered here."""
+        return bool(
+            self._rows("SELECT 1 FROM datasets WHERE name = ? AND version = ?", name, version)
+        )
+
+    # ------------------------------------------------------------------------------- facts
+
+    def fact(self, name: str) -> Any:
+        """A JSON value kept under a name, or None."""
+        rows = self._rows("SELECT value FROM facts WHERE name = ?", name)
+        return json.loads(rows[0][0]) if rows else None
+
+    def set_fact(self, name: str, value: Any) -> None:
+        """Keep a JSON value under a name."""
+        self._write(
+            "INSERT INTO facts VALUES (?1, ?2) "
+            "ON CONFLICT (name) DO UPDATE SET value = ?2",
+            name, json.dumps(value),
+        )  # fmt: skip
+
+
+def _create_private(path: Path) -> None:
+    """SQLite gives the log files beside the database the same mode."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+    except OSError as error:
+        raise StateError(
+            f"{path} cannot be opened: {error.strerror}",
+            next_step="check that the state folder is there, writable and not full",
+        ) from error
+
+
+@contextmanager
+def _foreign(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        full = "full" in str(error) or "disk I/O" in str(error)
+        raise StateError(
+            f"{path}: {error}",
+            next_step="make room on the disk; nothing is lost"
+            if full
+            else "if it happens again, stop the node and check the file",
+        ) from error
+
+
+def _record_text(record: JobRecord) -> str:
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return json.dumps({**values, "request": record.request.to_mapping()})
+
+
+def _record(text: str) -> JobRecord:
+    values = json.loads(text)
+    values["request"] = JobRequest.from_mapping(values["request"])
+    values["shards"] = tuple(values["shards"])
+    values["reasons"] = tuple(values["reasons"])
+    return JobRecord(**values)

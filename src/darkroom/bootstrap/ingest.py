@@ -1,0 +1,198 @@
+"""`darkroom ingest`, put together: sources, sandbox, footage store, the node's database."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from darkroom.adapters.sandbox.process import ProcessSandbox
+from darkroom.adapters.sandbox.runtimes import describe_runtime
+from darkroom.bootstrap import privileges
+from darkroom.bootstrap.node import open_footage, open_store
+from darkroom.config import REPOSITORY, DatasetConfig, DomainConfig, read_yaml
+from darkroom.errors import InputError, SpecError, StateError
+from darkroom.model.dataset import DatasetCard
+from darkroom.node.dataset_card import card_of
+from darkroom.node.footage_source import (
+    RECIPES,
+    FootageSource,
+    Polygon,
+    footage_source,
+    world_sources,
+)
+from darkroom.node.ingest import Ingest, Ingested, IngestPlan, IngestProgress
+from darkroom.node.labels import LabelFormat, Labels, read_labels
+from darkroom.ports import Runtime
+from darkroom.scene.recipe import WorldRecipe
+from darkroom.scene.world import World
+
+
+CLASSES = ("person", "vehicle")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What somebody asked to be ingested as one dataset version.
+
+    Attributes:
+        sources: paths; of a world recipe there is one, else one for each camera.
+        labels: files or folders, one for each source, or none.
+        masks: camera -> polygons, beside those of `domain.yaml`.
+        start: Unix seconds of the first frame; None: `domain.yaml`, else the file's time.
+    """
+
+    dataset: DatasetConfig
+    sources: tuple[Path, ...]
+    cameras: tuple[str, ...] = ()
+    labels: tuple[Path, ...] = ()
+    labels_format: LabelFormat = "coco"
+    masks: Mapping[str, Sequence[Polygon]] = field(default_factory=dict)
+    start: float | None = None
+    fps: float = 0.0
+
+
+def plan_of(request: Request) -> IngestPlan:
+    """Look at the sources and the labels; nothing is decoded.
+
+    Raises:
+        InputError: sources, cameras and labels do not fit together.
+        DataError: a source or the labels cannot be read.
+    """
+    dataset = request.dataset
+    masks = {camera: tuple(polygons) for camera, polygons in dataset.masks.items()}
+    for camera, polygons in request.masks.items():
+        masks[camera] = (*masks.get(camera, ()), *polygons)
+    classes = dataset.classes or CLASSES
+    start = request.start if request.start is not None else dataset.start or None
+    world = [path for path in request.sources if path.suffix.lower() in RECIPES]
+    if world:
+        if len(request.sources) > 1 or request.cameras or request.labels:
+            raise InputError(
+                "a world recipe names its own cameras and knows its own labels",
+                next_step="give the recipe alone",
+            )
+        sources = _world(world[0], masks, start or 0.0)
+        return IngestPlan(dataset=dataset.name, sources=sources, classes=classes)
+    _require_pairs(request)
+    sources = tuple(
+        footage_source(
+            path,
+            camera=camera,
+            fps=request.fps,
+            start=start,
+            masks=masks.pop(camera, ()),
+        )
+        for path, camera in zip(request.sources, request.cameras, strict=True)
+    )
+    if unknown := sorted(set(masks) - set(request.cameras)):
+        raise InputError(
+            f"there are masks for {', '.join(unknown)}, and no footage",
+            next_step=f"the cameras of this ingest are {', '.join(request.cameras)}",
+        )
+    return IngestPlan(
+        dataset=dataset.name,
+        sources=sources,
+        classes=classes,
+        labels=_labels(request, sources, classes),
+    )
+
+
+def _require_pairs(request: Request) -> None:
+    if len(request.cameras) != len(request.sources):
+        raise InputError(
+            f"{len(request.sources)} sources and {len(request.cameras)} cameras",
+            next_step="give one --camera for every SOURCE, in the same order",
+        )
+    if request.labels and len(request.labels) != len(request.sources):
+        raise InputError(
+            f"{len(request.sources)} sources and {len(request.labels)} labels",
+            next_step="give one --labels for every SOURCE, in the same order, or none",
+        )
+
+
+def _world(
+    path: Path, masks: dict[str, tuple[Polygon, ...]], start: float
+) -> tuple[FootageSource, ...]:
+    mapping = read_yaml(path)
+    try:
+        recipe = WorldRecipe.from_mapping(mapping)
+    except ValueError as error:
+        raise SpecError(
+            f"{path.name}: {error}", next_step="compare it with data/worlds/north.yaml"
+        ) from error
+    world = World(recipe)
+    cameras = {c.id: (c.fps, world.frame_count(c.id)) for c in world.cameras}
+    if unknown := sorted(set(masks) - set(cameras)):
+        raise InputError(
+            f"there are masks for {', '.join(unknown)}, and no such camera",
+            next_step=f"the cameras of this world are {', '.join(cameras)}",
+        )
+    return world_sources(
+        recipe.to_mapping(), cameras=cameras, start=start, masks=masks
+    )
+
+
+def _labels(
+    request: Request, sources: Sequence[FootageSource], classes: Sequence[str]
+) -> dict[str, Labels]:
+    return {
+        source.camera: read_labels(
+            path, request.labels_format, classes=classes, pictures=source.pictures
+        )
+        for source, path in zip(sources, request.labels, strict=False)
+    }
+
+
+def decode_runtime() -> Runtime:
+    """The interpreter that decodes: this one, which has OpenCV as every node has."""
+    lock = REPOSITORY / "requirements" / "node.txt"
+    return describe_runtime("decode", Path(sys.executable), lock)
+
+
+def ingest(
+    request: Request,
+    *,
+    domain: DomainConfig,
+    state: Path,
+    progress: Callable[[IngestProgress], None],
+) -> tuple[Ingested, DatasetCard]:
+    """Ingest and register: afterwards the node offers the new version.
+
+    Raises:
+        IsolationError: this machine cannot contain the decoder.
+    """
+    if not state.is_dir():
+        raise StateError(
+            f"there is no node's state at {state}", next_step="run `darkroom node init`"
+        )
+    state = state.resolve()
+    plan = plan_of(request)
+    runtime = decode_runtime()
+    folders = {
+        source.path if source.path.is_dir() else source.path.parent
+        for source in plan.sources
+        if source.path is not None
+    }
+    store = open_footage(state, domain)
+    try:
+        with ProcessSandbox(
+            runtimes=[runtime], roots=(state, *sorted(folders)), slots=1
+        ) as sandbox:
+            worker = Ingest(sandbox=sandbox, runtime=runtime, store=store, state=state)
+            done = worker.run(plan, progress=progress)
+        card = card_of(
+            done.manifest,
+            domain=domain.domain,
+            description=request.dataset.description,
+            look=request.dataset.look,
+        )
+        nouns = open_store(state)
+        try:
+            nouns.register_dataset(card, done.manifest.version)
+        finally:
+            nouns.close()
+    finally:
+        if os.geteuid() == 0:  # what root made in a node's folder is the node's
+            privileges.hand_over(state, state.stat().st_uid)
+    return done, card

@@ -1,0 +1,170 @@
+"""Mock faces and runs on them, on the scientist's own machine."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from darkroom.errors import StateError
+from darkroom.model.dataset import DatasetCard
+from darkroom.model.output import output_to_mapping
+from darkroom.runtime import Dataset
+from darkroom.runtime.inspection import MANIFEST
+from darkroom.runtime.local import LocalOutcome, run_task_locally
+from darkroom.scientist.mock import mock_face
+from darkroom.scientist.mock_run import MockOutcome, MockTask
+
+
+WORKERS = 2  # a job that may be split is split, so that its merge is tried as well
+SEED = 0
+
+
+class MockFaces:
+    """Renders a mock from its card once and keeps it."""
+
+    def __init__(self, cache: Path, *, say: Callable[[str], None]) -> None:
+        self._cache = cache
+        self._say = say
+        self._said: set[str] = set()
+
+    def face(self, card: DatasetCard) -> Path:
+        """The folder of the mock face of a card; made once, then kept."""
+
+        def progress(done: int, total: int) -> None:
+            del done
+            address = f"{card.domain}/{card.name}"
+            if address not in self._said:
+                self._said.add(address)
+                self._say(f"rendering the mock of {address} from its card ({total:,} frames)")
+
+        return mock_face(card, self._cache, progress)
+
+    def open(self, card: DatasetCard) -> Dataset:
+        """The mock face as a dataset."""
+        return Dataset(self.face(card))
+
+
+class LocalMockRunner:
+    """Runs a job on a mock face with the programs that a domain runs: run, merge, inspect."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, task: MockTask) -> MockOutcome:
+        """Run to the end or to a limit; never raises for what the job does."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            work = Path(tempfile.mkdtemp(prefix="run-", dir=self._folder))
+            try:
+                return _Run(task, work).outcome()
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+        except OSError as error:
+            raise StateError(
+                f"the mock run has no room to work: {error.strerror}",
+                next_step=f"make room on the disk of {self._folder}",
+            ) from error
+
+
+class _Run:
+    def __init__(self, task: MockTask, work: Path) -> None:
+        self._task = task
+        self._work = work
+        self._log = b""
+        self._seconds = 0.0
+
+    def outcome(self) -> MockOutcome:
+        """All programs, one after the other."""
+        task, work = self._task, self._work
+        for path, data in task.files.items():
+            target = work / "code" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        data = Dataset(task.face)
+        groups = _groups([c.id for c in data.cameras]) if task.split else [None]
+        with ThreadPoolExecutor(len(groups)) as pool:
+            parts = list(pool.map(self._run, range(len(groups)), groups))
+        final = work / "parts" / "0"
+        for outcome in parts:
+            self._note(outcome)
+        bad = next((o for o in parts if o.status != "done"), None)
+        if bad is None and (task.merge or len(groups) > 1):
+            final = work / "merged"
+            merged = self._program("merge", final, parts=work / "parts")
+            self._note(merged)
+            bad = merged if merged.status != "done" else None
+        self._seconds += max(o.seconds for o in parts)
+        if bad is not None:
+            return self._ended(bad.status, bad.limit, bad.error_class)
+        return self._inspected(final, data.count())
+
+    def _inspected(self, final: Path, frames: int) -> MockOutcome:
+        kept = self._work / "kept"
+        inspected = self._program("inspect", kept, parts=final)
+        if inspected.status != "done":
+            return self._ended(inspected.status, inspected.limit, inspected.error_class)
+        problems = json.loads((kept / MANIFEST).read_bytes())["problems"]
+        if problems:
+            words = "; ".join(f"output {name}: {why}" for name, why in problems.items())
+            return self._ended("failed", words, "OutputError")
+        return MockOutcome(
+            status="done",
+            seconds=self._seconds,
+            frames=frames,
+            outputs={name: (kept / name).read_bytes() for name in self._task.outputs},
+            log=self._log.decode(errors="replace"),
+        )
+
+    def _run(self, number: int, cameras: list[str] | None) -> LocalOutcome:
+        out = self._work / "parts" / str(number)
+        return self._program("run", out, dataset=self._task.face, cameras=cameras)
+
+    def _program(
+        self,
+        program: Any,  # noqa: ANN401  # one of the runtime's literals
+        out: Path,
+        *,
+        dataset: Path | None = None,
+        parts: Path | None = None,
+        cameras: list[str] | None = None,
+    ) -> LocalOutcome:
+        task = self._task
+        out.mkdir(parents=True)
+        request = {
+            "entrypoint": task.entrypoint,
+            "merge": task.merge,
+            "parameters": task.parameters,
+            "outputs": {n: output_to_mapping(o) for n, o in task.outputs.items()},
+            "cameras": cameras,
+            "interpreter": "litert",
+            "seed": SEED,
+        }
+        return run_task_locally(
+            program,
+            request,
+            out=out,
+            code=self._work / "code",
+            dataset=dataset,
+            parts=parts,
+            limits=task.limits,
+        )
+
+    def _note(self, outcome: LocalOutcome) -> None:
+        self._log += outcome.log
+
+    def _ended(self, status: str, problem: str, error_class: str) -> MockOutcome:
+        return MockOutcome(
+            status=status,
+            seconds=self._seconds,
+            problem=problem,
+            error_class=error_class,
+            log=self._log.decode(errors="replace"),
+        )
+
+
+def _groups(cameras: list[str]) -> list[list[str]]:
+    groups = [cameras[n::WORKERS] for n in range(min(WORKERS, len(cameras)))]
+    return [sorted(group) for group in groups]

@@ -1,0 +1,239 @@
+"""Put the data owner's process together: own keys, own store, one domain."""
+
+import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from darkroom.adapters.clock import SystemClock
+from darkroom.adapters.http.relay import HttpRelay
+from darkroom.adapters.pysyft.keyring import SycKeyring
+from darkroom.adapters.pysyft.verifier import SycVerifier
+from darkroom.adapters.sqlite.owner_store import SqliteOwnerStore
+from darkroom.adapters.sqlite.pins import SqlitePins
+from darkroom.display.review_page import review_fragment
+from darkroom.display.review_text import plain_text
+from darkroom.errors import InputError, SpecError, StateError
+from darkroom.model.identity import PublicIdentity, require_name
+from darkroom.owner.desk import Desk
+from darkroom.owner.mailroom import Mailroom, pinned_domain
+from darkroom.owner.rules import Rules
+from darkroom.post import Post
+
+
+KEYS = "keys.json"
+PINS = "pins.sqlite"
+STORE = "owner.sqlite"
+SETTINGS = "settings"
+MAX_IDENTITY_FILE = 64 << 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """An opened owner state.
+
+    Attributes:
+        identity: the owner's public identity.
+        desk: reviews and releases.
+        rules: policies and invitations.
+    """
+
+    identity: PublicIdentity
+    desk: Desk
+    rules: Rules
+
+
+def init_owner(
+    state: Path, *, domain: str, gateway: str, name: str = "", allow_plain_http: bool = False
+) -> tuple[PublicIdentity, str]:
+    """Make the owner's keys, once; (identity, recovery words or "" when they were there).
+
+    Raises:
+        InputError: the folder already belongs to another domain or gateway.
+    """
+    require_name(domain, "domain")
+    name = name or f"{domain}-owner"
+    settings = {
+        "domain": domain,
+        "gateway": gateway.rstrip("/"),
+        "allow_plain_http": allow_plain_http,
+    }
+    keys = state / KEYS
+    words = ""
+    if keys.exists():
+        keyring = SycKeyring.load(keys)
+    else:
+        keyring = SycKeyring.generate(name, "owner")
+        words = keyring.recovery_words
+        keyring.save(keys)
+    store = SqliteOwnerStore(state / STORE)
+    try:
+        held = store.fact(SETTINGS)
+        if keyring.identity.name != name or (held is not None and held != settings):
+            raise InputError(
+                f"{state} already belongs to {keyring.identity.name} with other settings",
+                next_step="choose another folder, or leave this one as it is",
+            )
+        store.set_fact(SETTINGS, settings)
+    finally:
+        store.close()
+    return keyring.identity, words
+
+
+def owner_identity(state: Path) -> PublicIdentity:
+    """The owner's public identity."""
+    return SycKeyring.load(state / KEYS).identity
+
+
+def read_public_identity(path: Path) -> PublicIdentity:
+    """A public identity from a file, consistent in itself; whose it is, a person checks.
+
+    Raises:
+        SpecError: it is none.
+        TrustError: its signatures do not hold.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_IDENTITY_FILE + 1)
+        value = json.loads(data) if len(data) <= MAX_IDENTITY_FILE else None
+        identity = PublicIdentity.from_mapping(value) if isinstance(value, dict) else None
+    except OSError as error:
+        raise SpecError(
+            f"{path} cannot be read: {error.strerror}", next_step="check the path"
+        ) from error
+    except (ValueError, RecursionError):
+        identity = None
+    if identity is None:
+        raise SpecError(
+            f"{path} is not a public identity",
+            next_step="export it again with `darkroom identity show --public`",
+        )
+    SycVerifier().check_identity(identity)
+    return identity
+
+
+def pin_domain(state: Path, identity: PublicIdentity) -> None:
+    """Pin the node of the owner's domain.
+
+    Raises:
+        InputError: it is of another domain.
+        TrustError: another key is pinned under that name.
+    """
+    settings = _settings(state)
+    if identity.role != "domain" or identity.name != settings["domain"]:
+        raise InputError(
+            f"{identity.name} ({identity.role}) is not the domain {settings['domain']}",
+            next_step="export the identity of your own node",
+        )
+    with _pins(state) as pins:
+        pins.pin(identity)
+
+
+def pinned_domain_identity(state: Path) -> PublicIdentity | None:
+    """The domain's pinned identity, if it was pinned."""
+    with _pins(state) as pins:
+        return pins.get(_settings(state)["domain"])
+
+
+@contextmanager
+def open_office(state: Path, *, suffix: str = "") -> Iterator[Office]:
+    """The owner's desk and rules, connected when they are first used.
+
+    Args:
+        state: the folder that `init_owner` made.
+        suffix: ends each command line that is shown.
+    """
+    settings = _settings(state)
+    keyring = SycKeyring.load(state / KEYS)
+    clock, verifier = SystemClock(), SycVerifier()
+    store = SqliteOwnerStore(state / STORE)
+    pins = SqlitePins(state / PINS)
+    relay = HttpRelay(
+        settings["gateway"],
+        keyring,
+        clock,
+        allow_plain_http=bool(settings.get("allow_plain_http")),
+    )
+    try:
+        domain = pinned_domain(pins.get, settings["domain"])
+        mailroom = Mailroom(
+            domain=domain,
+            store=store,
+            post=Post(relay=relay, keyring=keyring, verifier=verifier, pins=pins, clock=clock),
+            relay=relay,
+            keyring=keyring,
+            verifier=verifier,
+            clock=clock,
+        )
+        desk = Desk(
+            domain=domain,
+            store=store,
+            mailroom=mailroom,
+            keyring=keyring,
+            verifier=verifier,
+            clock=clock,
+            html=review_fragment,
+            text=plain_text,
+            suffix=suffix,
+        )
+        rules = Rules(
+            domain=domain,
+            gateway=settings["gateway"],
+            store=store,
+            mailroom=mailroom,
+            keyring=keyring,
+            clock=clock,
+        )
+        yield Office(identity=keyring.identity, desk=desk, rules=rules)
+    finally:
+        relay.close()
+        pins.close()
+        store.close()
+
+
+def open_desk(state: str | Path) -> Desk:
+    """The desk for a notebook; it lives as long as the kernel."""
+    folder = Path(state).expanduser()
+    office = open_office(folder, suffix=state_suffix(folder))
+    desk = office.__enter__().desk
+    _KEPT.append(office)
+    return desk
+
+
+_KEPT: list[Any] = []  # open desks of this process
+
+
+def state_suffix(state: Path) -> str:
+    """What a shown command needs so that it finds this state."""
+    return f" --state {shlex.quote(str(state))}"
+
+
+def _settings(state: Path) -> dict[str, Any]:
+    if not (state / STORE).exists():
+        raise StateError(
+            f"there is no data owner in {state}",
+            next_step="run `darkroom owner init`, or name the folder with --state",
+        )
+    store = SqliteOwnerStore(state / STORE)
+    try:
+        settings = store.fact(SETTINGS)
+    finally:
+        store.close()
+    if not isinstance(settings, dict):
+        raise StateError(
+            f"the owner's state in {state} is not complete",
+            next_step="run `darkroom owner init` again with the same arguments",
+        )
+    return settings
+
+
+@contextmanager
+def _pins(state: Path) -> Iterator[SqlitePins]:
+    pins = SqlitePins(state / PINS)
+    try:
+        yield pins
+    finally:
+        pins.close()

@@ -1,0 +1,205 @@
+"""Put a scientist's process together: keys, gateway, store, mock runs, run log, display."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from darkroom import config
+from darkroom.adapters.clock import SystemClock
+from darkroom.adapters.http.relay import HttpRelay
+from darkroom.adapters.pysyft.keyring import SycKeyring
+from darkroom.adapters.pysyft.verifier import SycVerifier
+from darkroom.adapters.sqlite.pins import SqlitePins
+from darkroom.adapters.sqlite.scientist_store import SqliteScientistStore
+from darkroom.bootstrap.mock_shop import LocalMockRunner, MockFaces
+from darkroom.bootstrap.scientist_display import ScientistRenderer, register_with_notebook
+from darkroom.display.progress import Mode, choose_progress
+from darkroom.errors import InputError, StateError, UnreachableError
+from darkroom.model.identity import PublicIdentity, require_name
+from darkroom.ports import RunLog, RunRecord
+from darkroom.post import Post
+from darkroom.post.enrolment import enrol as enrol_with
+from darkroom.post.invitation import Invitation
+from darkroom.scientist.advice import headline
+from darkroom.scientist.catalogue import Catalogue
+from darkroom.scientist.collect import Collector
+from darkroom.scientist.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScientistProfile:
+    """`profile.json` of a scientist's home."""
+
+    name: str
+    gateway: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled:
+    """What two people compare after an enrolment."""
+
+    scientist: PublicIdentity
+    domain: PublicIdentity
+    recovery_words: str
+
+
+def connect(
+    home: str | Path | None = None,
+    *,
+    run_log: str | RunLog | None = None,
+    progress: Mode = "auto",
+) -> Session:
+    """A session with the keys and results of this machine.
+
+    Args:
+        home: the folder with keys and results; `DARKROOM_HOME` or `~/.darkroom` by default.
+        run_log: address of MLflow; `MLFLOW_TRACKING_URI` by default, "" for none.
+        progress: `lines` also says every change on standard output (papermill); `quiet`
+            says nothing.
+
+    Raises:
+        InputError: nobody enrolled from this home yet.
+        UnreachableError: never here; the gateway is asked when something is needed of it.
+    """
+    folder = Path(home) if home is not None else config.scientist_home()
+    profile = read_profile(folder)
+    keyring = SycKeyring.load(folder / "keys.json")
+    relay, verifier, clock = _relay(profile, keyring), SycVerifier(), SystemClock()
+    pins, store = SqlitePins(folder / "pins.sqlite"), SqliteScientistStore(folder / "jobs.sqlite")
+    post = Post(
+        relay=relay, keyring=keyring, verifier=verifier, pins=pins, clock=clock, on_warning=_say
+    )
+    renderer = ScientistRenderer(clock)
+    register_with_notebook(renderer)
+    session = Session(
+        identity=keyring.identity,
+        gateway=profile.gateway,
+        catalogue=Catalogue(relay=relay, verifier=verifier, pins=pins),
+        post=post,
+        collector=Collector(post=post, pins=pins, store=store, verifier=verifier, clock=clock),
+        store=store,
+        clock=clock,
+        mocks=MockFaces(folder / "mocks", say=_say),
+        run_mock=LocalMockRunner(folder / "mock-runs"),
+        run_log=_run_log(run_log),
+        renderer=renderer,
+        progress=choose_progress(progress, headline=headline, now=clock.now),
+        say=_say,
+        pause=time.sleep,
+    )
+    if note := session.flush_run_log():
+        _say(note)
+    return session
+
+
+def enrol(line: str, home: Path, *, hosted: bool = False) -> Enrolled:
+    """Use an invitation: make keys if there are none, register, enrol, pin.
+
+    May be repeated after any interruption with the same line.
+
+    Raises:
+        InputError: the invitation is for another name or gateway than this home's.
+        TrustError: somebody on the way shows other keys than the invitation says.
+        UnreachableError: the gateway or the domain does not answer.
+    """
+    invitation = Invitation.decode(line)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(InputError):
+        known = read_profile(home)
+        if known.gateway != invitation.gateway:
+            raise InputError(
+                f"this home belongs to the gateway {known.gateway}, the invitation to "
+                f"{invitation.gateway}",
+                next_step="use another home: DARKROOM_HOME=… darkroom enrol …",
+            ) from StateError("two gateways", next_step="use another home")
+    keyring, words = _keyring(home, invitation.scientist, hosted=hosted)
+    profile = ScientistProfile(name=keyring.identity.name, gateway=invitation.gateway)
+    clock, verifier = SystemClock(), SycVerifier()
+    relay, pins = _relay(profile, keyring), SqlitePins(home / "pins.sqlite")
+    try:
+        domain = enrol_with(
+            invitation, relay=relay, keyring=keyring, verifier=verifier, pins=pins, clock=clock
+        )
+    finally:
+        relay.close()
+        pins.close()
+    _write_private(home / "profile.json", asdict(profile))
+    return Enrolled(scientist=keyring.identity, domain=domain, recovery_words=words)
+
+
+def read_profile(home: Path) -> ScientistProfile:
+    """Who this home belongs to.
+
+    Raises:
+        InputError: nobody enrolled from here yet.
+        StateError: the file is damaged.
+    """
+    path = home / "profile.json"
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return ScientistProfile(name=require_name(fields["name"], "scientist"), **{
+            "gateway": str(fields["gateway"])
+        })  # fmt: skip
+    except FileNotFoundError:
+        raise InputError(
+            f"nobody has enrolled from {home} yet",
+            next_step="ask a data owner for an invitation, then: darkroom enrol darkroom1:…",
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StateError(
+            f"{path} is damaged", next_step="enrol again with a new invitation"
+        ) from error
+
+
+def _keyring(home: Path, name: str, *, hosted: bool) -> tuple[SycKeyring, str]:
+    path = home / "keys.json"
+    if path.exists():
+        return SycKeyring.load(path), ""
+    keyring = SycKeyring.generate(name, "scientist", hosted=hosted)
+    keyring.save(path)
+    return keyring, keyring.recovery_words
+
+
+def _relay(profile: ScientistProfile, keyring: SycKeyring) -> HttpRelay:
+    return HttpRelay(profile.gateway, keyring, SystemClock())
+
+
+def _write_private(path: Path, value: Mapping[str, Any]) -> None:
+    draft = path.with_suffix(".new")
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+        json.dump(value, file)
+    draft.replace(path)
+
+
+class _LazyRunLog:
+    """MLflow takes seconds to import: only once there is something to write."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+
+    def write(self, record: RunRecord) -> str:
+        """As `MlflowRunLog.write`."""
+        from darkroom.adapters.mlflow import MlflowRunLog
+
+        log = MlflowRunLog(self._uri)
+        return log.write(record)
+
+
+def _run_log(given: str | RunLog | None) -> RunLog | None:
+    if given is None:
+        given = config.tracking_uri()
+    if isinstance(given, str):
+        return _LazyRunLog(given) if given else None
+    return given
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201  # the notebook's own output
+
+
+__all__ = ["Enrolled", "UnreachableError", "connect", "enrol", "read_profile"]

@@ -1,0 +1,207 @@
+"""`darkroom ingest`: footage or a synthetic world becomes a dataset version of a domain."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from darkroom.bootstrap.ingest import Request, ingest as ingest_now
+from darkroom.config import REPOSITORY, DatasetConfig, DomainConfig, domain_config
+from darkroom.errors import InputError
+from darkroom.model.dataset import DatasetCard
+from darkroom.node.footage_source import Polygon
+from darkroom.node.ingest import Ingested, IngestProgress
+
+
+ROW = 1.0 / 30  # seconds; a bar that is redrawn more often only costs
+
+
+def _polygon(text: str) -> tuple[str, Polygon]:
+    camera, colon, points = text.partition(":")
+    try:
+        if not colon:
+            raise ValueError
+        polygon = [
+            [int(edge) for edge in point.split(",", 1)] for point in points.split()
+        ]
+        if any(len(point) != 2 for point in polygon):  # noqa: PLR2004
+            raise ValueError
+    except ValueError as error:
+        raise InputError(
+            f"{ascii(text)[:80]} is not a mask",
+            next_step="write camera:x,y x,y x,y ..., as in 'cam-1:10,10 90,10 90,60'",
+        ) from error
+    return camera, polygon
+
+
+def _start(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            f"{ascii(text)[:80]} is not a time",
+            next_step="write it as 2026-06-01T12:00:00Z",
+        ) from error
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def _configured(dataset: DatasetConfig) -> tuple[Path, ...]:
+    """The source that `domain.yaml` names: as given, or from the repository's root."""
+    if not dataset.source:
+        return ()
+    path = Path(dataset.source)
+    return (path if path.exists() else REPOSITORY / path,)
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Callable[[IngestProgress], None]]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.completed:.0f}/{task.fields[of]} frames"),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=console) as progress:
+
+        def tell(now: IngestProgress) -> None:
+            if now.camera not in tasks:
+                tasks[now.camera] = progress.add_task(
+                    now.camera, total=now.expected or None, of="?", rate=""
+                )
+                progress.reset(
+                    tasks[now.camera], completed=now.resumed, total=now.expected or None
+                )
+            task = progress.tasks[tasks[now.camera]]
+            seconds = task.elapsed or 0.0
+            fresh = now.frames - now.resumed
+            rate = f"{fresh / seconds:.0f} frames/s" if seconds > ROW and fresh else ""
+            progress.update(
+                tasks[now.camera],
+                completed=now.frames,
+                total=now.expected or None,
+                of=now.expected or "?",
+                rate=rate,
+                refresh=True,
+            )
+
+        yield tell
+
+
+def _say(console: Console, done: Ingested, card: DatasetCard) -> None:
+    for warning in done.warnings:
+        console.print(f"[yellow]warning:[/yellow] {warning}")
+    cameras = ", ".join(
+        f"{c.id} {c.width}x{c.height} at {c.fps:g} fps{' masked' if c.masked else ''}"
+        for c in card.cameras
+    )
+    console.print(
+        f"{card.domain}/{card.name}: {card.frames} frames "
+        f"({card.split_frames['train']} train, {card.split_frames['test']} test), "
+        f"annotations: {card.annotations}\n  {cameras}\n  {card.version}"
+    )
+
+
+@click.command()
+@click.argument("sources", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--domain",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="The domain's folder, such as domains/north.",
+)
+@click.option("--dataset", help="A dataset that domain.yaml names.")
+@click.option("--all", "everything", is_flag=True, help="All that domain.yaml has sources for.")
+@click.option(
+    "--state",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The node's state folder.",
+)
+@click.option("--camera", "cameras", multiple=True, help="One for every SOURCE.")
+@click.option(
+    "--labels",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Boxes of a SOURCE: a COCO file or a folder of YOLO files.",
+)
+@click.option("--labels-format", type=click.Choice(["coco", "yolo"]), default="coco")
+@click.option(
+    "--mask", "masks", multiple=True, help="What is burnt out: 'cam-1:10,10 90,10 90,60'."
+)
+@click.option("--start", help="When the first frame was taken: 2026-06-01T12:00:00Z.")
+@click.option("--fps", type=float, default=0.0, help="Frames a second, if the file does not say.")
+def ingest(
+    sources: tuple[Path, ...],
+    folder: Path,
+    dataset: str | None,
+    everything: bool,  # noqa: FBT001 - a flag of the command line
+    state: Path,
+    cameras: tuple[str, ...],
+    labels: tuple[Path, ...],
+    labels_format: str,
+    masks: tuple[str, ...],
+    start: str | None,
+    fps: float,
+) -> None:
+    """Make a dataset version from video files, folders of pictures, or a world recipe.
+
+    Pictures are decoded in the sandbox; masks are burnt in before the first write. Stopped
+    anywhere, the same command goes on where it stopped.
+    """
+    domain = domain_config(folder)
+    console = Console(highlight=False, stderr=True)
+    drawn: dict[str, list[Polygon]] = {}
+    for camera, polygon in map(_polygon, masks):
+        drawn.setdefault(camera, []).append(polygon)
+    for chosen in _chosen(domain, dataset, everything=everything):
+        given = sources or _configured(chosen)
+        if not given:
+            raise InputError(
+                f"there is no source for {chosen.name}",
+                next_step="name a video, a folder of pictures or a world recipe",
+            )
+        request = Request(
+            dataset=chosen,
+            sources=given,
+            cameras=cameras,
+            labels=labels,
+            labels_format="yolo" if labels_format == "yolo" else "coco",
+            masks=drawn,
+            start=_start(start),
+            fps=fps,
+        )
+        with _bar(console) as progress:
+            done, card = ingest_now(request, domain=domain, state=state, progress=progress)
+        _say(console, done, card)
+        click.echo(card.version)
+
+
+def _chosen(
+    domain: DomainConfig, dataset: str | None, *, everything: bool
+) -> tuple[DatasetConfig, ...]:
+    if everything == (dataset is not None):
+        raise InputError(
+            "which dataset?", next_step="give either --dataset NAME or --all"
+        )
+    if dataset is not None:
+        return (domain.dataset(dataset),)
+    return tuple(d for d in domain.datasets if d.source)

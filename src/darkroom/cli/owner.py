@@ -1,0 +1,203 @@
+"""What a data owner types: `darkroom owner | review | release | policy | identity`."""
+
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from darkroom.bootstrap.owner import (
+    init_owner,
+    open_office,
+    owner_identity,
+    pin_domain,
+    pinned_domain_identity,
+    read_public_identity,
+    state_suffix,
+)
+from darkroom.cli.decisions import release, review
+from darkroom.cli.identity import identity
+from darkroom.cli.owner_options import say_offline, state_option
+from darkroom.config import policy_proposal
+from darkroom.display.review_text import review_text
+from darkroom.display.visible import visible
+from darkroom.model.site_policy import SitePolicy
+from darkroom.owner.policy_view import policy_sheet
+from darkroom.owner.sheet import Sheet
+from darkroom.owner.view import notices_section
+from darkroom.owner.watch import watch as watch_desk
+
+
+__all__ = ["identity", "owner", "policy", "release", "review"]
+
+NOTICES = 20
+
+
+@click.group()
+def owner() -> None:
+    """The data owner: own keys, invitations, a watch on requests."""
+
+
+@owner.command()
+@state_option
+@click.option("--domain", required=True, help="Name of the domain, for instance north.")
+@click.option("--gateway", required=True, help="Address of the gateway.")
+@click.option("--name", default="", help="Your name on the wire (default: DOMAIN-owner).")
+@click.option("--public", type=click.Path(path_type=Path), help="Write the public identity here.")
+@click.option("--allow-plain-http", is_flag=True, help="Inside one protected network only.")
+def init(
+    state: Path, domain: str, gateway: str, name: str, public: Path | None, allow_plain_http: bool
+) -> None:
+    """Make your keys. They stay on this machine; the domain never has them."""
+    ours, words = init_owner(
+        state, domain=domain, gateway=gateway, name=name, allow_plain_http=allow_plain_http
+    )
+    click.echo(f"{ours.name}, owner of {domain}")
+    click.echo(f"fingerprint {ours.fingerprint}")
+    if words:
+        click.echo("\nYour recovery words. Write them down; they are not shown again:\n")
+        click.echo(f"  {words}\n")
+    if public:
+        public.write_text(json.dumps(ours.to_mapping(), indent=1) + "\n", encoding="utf-8")
+        click.echo(f"public identity in {public}: the domain needs it")
+
+
+@owner.command()
+@state_option
+@click.option("--public", is_flag=True, help="Print the public identity as JSON, nothing else.")
+def show(state: Path, public: bool) -> None:
+    """Who you are here, which domain is pinned, and its notices."""
+    ours = owner_identity(state)
+    if public:
+        click.echo(json.dumps(ours.to_mapping(), indent=1))
+        return
+    click.echo(f"{ours.name} (owner)\n  fingerprint {ours.fingerprint}")
+    domain = pinned_domain_identity(state)
+    if domain is None:
+        click.echo("no domain is pinned yet: darkroom owner pin node.json")
+        return
+    click.echo(f"{domain.name} (domain, pinned)\n  fingerprint {domain.fingerprint}")
+    with open_office(state) as office:
+        office.desk.mailroom.refresh()
+        say_offline(office.desk)
+        notices = office.desk.store.notices(NOTICES)
+    if notices:
+        Console().print(review_text(Sheet(title="", sections=(notices_section(notices),))))
+
+
+@owner.command()
+@state_option
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--fingerprint", default="", help="Refuse any other than this one.")
+def pin(state: Path, file: Path, fingerprint: str) -> None:
+    """Pin your domain's public identity, from a file that came from its machine."""
+    found = read_public_identity(file)
+    if fingerprint and fingerprint != found.fingerprint:
+        raise click.ClickException(
+            f"{file} has the fingerprint {found.fingerprint}: it is not the one you named"
+        )
+    pin_domain(state, found)
+    click.echo(f"pinned {found.name}\nfingerprint {found.fingerprint}")
+
+
+@owner.command()
+@state_option
+@click.argument("scientist")
+@click.option("--days", default=7.0, show_default=True, help="How long it may be used.")
+@click.option("--quiet", is_flag=True, help="Print the line only.")
+def invite(state: Path, scientist: str, days: float, quiet: bool) -> None:
+    """Invite a scientist: prints one line to give to them, and to nobody else."""
+    with open_office(state) as office:
+        invitation = office.rules.invite(scientist, days=days)
+        say_offline(office.desk)
+    if not quiet:
+        click.echo(
+            f"For {scientist}, usable once within {days:g} days. Give it to them on a channel\n"
+            "that you trust; whoever has the line can enrol in their name.\n",
+            err=True,
+        )
+    click.echo(invitation.encode())
+
+
+@owner.command()
+@state_option
+@click.option("--yes", is_flag=True, help="Approve and release EVERYTHING. Demos and tests only.")
+def watch(state: Path, yes: bool) -> None:
+    """Say in plain words what is asked, as it arrives."""
+    stop = threading.Event()
+
+    def end(*_: object) -> None:
+        stop.set()
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    with open_office(state, suffix=state_suffix(state)) as office:
+        watch_desk(office.desk, _Terminal(), yes=yes, stop=stop)
+
+
+class _Terminal:
+    """Where `watch` speaks."""
+
+    def __init__(self) -> None:
+        self._console = Console()
+
+    def sheet(self, sheet: Sheet) -> None:
+        """A request, in full."""
+        self._console.rule()
+        self._console.print(review_text(sheet))
+        sys.stdout.flush()
+
+    def line(self, text: str, *, loud: bool = False) -> None:
+        """A sentence."""
+        style = "bold yellow" if loud else ""
+        self._console.print(Text(visible(text), style=style), soft_wrap=True)
+        sys.stdout.flush()
+
+
+@click.group()
+def policy() -> None:
+    """Your rules: in force once you signed them with a higher version."""
+
+
+@policy.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def check(file: Path) -> None:
+    """Say in plain words what a policy.yaml would allow; changes nothing."""
+    Console().print(review_text(policy_sheet(policy_proposal(file))))
+
+
+@policy.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@state_option
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write the signed policy here; do not send it."
+)
+def sign(file: Path, state: Path, out: Path | None) -> None:
+    """Sign a policy.yaml and send it to your domain."""
+    proposal = policy_proposal(file)
+    with open_office(state) as office:
+        statement = office.rules.sign_policy(proposal, send=out is None)
+        if out is None:
+            say_offline(office.desk)
+    Console().print(review_text(policy_sheet(proposal)))
+    if out is not None:
+        out.write_text(json.dumps(statement.to_mapping(), indent=1) + "\n", encoding="utf-8")
+        click.echo(f"signed by you, in {out}")
+    else:
+        click.echo("signed by you and on its way to the domain")
+
+
+@policy.command(name="show")
+@state_option
+def show_policy(state: Path) -> None:
+    """The policy that you signed last."""
+    with open_office(state) as office:
+        statement = office.rules.signed_policy()
+    if statement is None:
+        click.echo("you have signed no policy: nothing is allowed (darkroom policy sign FILE)")
+        return
+    Console().print(review_text(policy_sheet(SitePolicy.from_mapping(statement.body))))

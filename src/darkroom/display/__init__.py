@@ -1,0 +1,1 @@
+"""How things look: tables, pictures, plots, progress. Everything foreign is escaped here."""

@@ -1,0 +1,100 @@
+"""Pictures of mock frames, with boxes. Only a notebook that holds a mock gets here."""
+
+import base64
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from darkroom.display.grid import escape
+
+
+Picture = NDArray[np.uint8]
+COLOURS = ((255, 214, 10), (64, 200, 255), (255, 105, 180), (120, 255, 120))
+SMALLEST_WIDTH = 480
+QUALITY = 82
+
+
+def with_boxes(
+    image: Picture,
+    xyxy: Iterable[Sequence[float]],
+    class_ids: Iterable[int],
+    labels: Sequence[str] = (),
+    *,
+    scores: Iterable[float] | None = None,
+) -> Picture:
+    """A copy of a picture (RGB) with a box and a label for every object.
+
+    Small pictures are enlarged first, so that the labels can be read.
+    """
+    scale = max(1, -(-SMALLEST_WIDTH // image.shape[1]))
+    canvas = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    said = list(scores) if scores is not None else None
+    for number, (box, class_id) in enumerate(zip(xyxy, class_ids, strict=True)):
+        colour = COLOURS[int(class_id) % len(COLOURS)]
+        x1, y1, x2, y2 = (round(float(v) * scale) for v in box)
+        cv2.rectangle(canvas, (x1, y1), (x2, y2), colour, 2, cv2.LINE_AA)
+        name = labels[int(class_id)] if int(class_id) < len(labels) else str(int(class_id))
+        text = name if said is None else f"{name} {said[number]:.2f}"
+        _label(canvas, text, (x1, y1), colour)
+    return np.asarray(canvas, np.uint8)
+
+
+def _label(canvas: Picture, text: str, corner: tuple[int, int], colour: Sequence[int]) -> None:
+    font, height = cv2.FONT_HERSHEY_SIMPLEX, 0.42
+    (width, tall), _ = cv2.getTextSize(text, font, height, 1)
+    x, y = corner[0], max(corner[1], tall + 5)
+    cv2.rectangle(canvas, (x, y - tall - 5), (x + width + 4, y), tuple(colour), -1)
+    cv2.putText(canvas, text, (x + 2, y - 3), font, height, (20, 20, 20), 1, cv2.LINE_AA)
+
+
+def jpeg(image: Picture) -> bytes:
+    """A picture (RGB) as a JPEG file."""
+    done, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    )
+    assert done
+    return data.tobytes()
+
+
+def png(image: Picture) -> bytes:
+    """A picture (RGB) as a PNG file."""
+    done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    assert done
+    return data.tobytes()
+
+
+def picture_html(image: Picture, caption: str = "", *, width: int = 480) -> str:
+    """A picture inside a page, nothing to load from elsewhere."""
+    data = base64.b64encode(jpeg(image)).decode()
+    return (
+        f'<figure style="display:inline-block;margin:0 10px 10px 0">'
+        f'<img src="data:image/jpeg;base64,{data}" width="{width}" style="max-width:100%">'
+        f'<figcaption style="font-size:12px;opacity:.8">{escape(caption)}</figcaption></figure>'
+    )
+
+
+def frame_picture(frame: Any, classes: Sequence[str] = ()) -> Picture:  # noqa: ANN401  # darkroom.runtime.Frame
+    """A frame with its annotations drawn in."""
+    if frame.annotations is None:
+        return with_boxes(frame.image, [], [])
+    return with_boxes(
+        frame.image, frame.annotations.xyxy, frame.annotations.class_id, classes
+    )
+
+
+def frame_html(frame: Any, classes: Sequence[str] = (), *, width: int = 480) -> str:  # noqa: ANN401
+    """A frame as a picture with a caption."""
+    caption = f"{frame.camera} · frame {frame.index} · {frame.split}"
+    return picture_html(frame_picture(frame, classes), caption, width=width)
+
+
+def sheet_html(frames: Iterable[Any], classes: Sequence[str], title: str) -> str:
+    """Several frames side by side."""
+    pictures = "".join(frame_html(f, classes, width=320) for f in frames)
+    return (
+        f'<div style="font-size:14px;font-weight:600;margin:6px 0 4px">{escape(title)}</div>'
+        f'<div style="display:flex;flex-wrap:wrap">{pictures}</div>'
+    )

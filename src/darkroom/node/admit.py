@@ -1,0 +1,255 @@
+"""HOP 4, admit: from a letter to a job that is rejected, waits for the owner, or may run.
+
+Parsing, hashing and keeping the code happen before the transaction; nothing is decoded,
+imported or unpacked here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from darkroom.errors import SpecError, StateError
+from darkroom.model.canonical import canonical, digest_bytes
+from darkroom.model.job import JOB_ID, MAX_FILE_BYTES, MAX_TREE_BYTES, JobRequest
+from darkroom.model.job_record import JobRecord
+from darkroom.model.letter import Letter
+from darkroom.node.code_shelf import CodeShelf
+from darkroom.node.journal import Journal
+from darkroom.node.laws import Laws
+from darkroom.node.store import NodeStore
+from darkroom.policy.screening import Verdict
+from darkroom.ports import Clock
+
+
+CODE = "code/"
+MAX_REQUEST = 512 << 10
+MAX_MOCK = 128 << 10
+MAX_OPEN_JOBS = 200  # of one scientist
+RESERVE = 64 << 20  # bytes of disk that stay free, so that decisions can still be written
+OPEN_STATES = ("received", "screened", "approved", "running", "produced")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A submission as far as it could be read.
+
+    Attributes:
+        request: None when it is not one.
+        against: why it is refused before any rule is asked.
+    """
+
+    request: JobRequest | None
+    mock: dict[str, Any] = field(default_factory=dict)
+    against: tuple[str, ...] = ()
+
+
+def read_submission(letter: Letter) -> Draft:
+    """Check form, sizes and hashes of a `job.submit`; hostile to the last byte. Pure."""
+    body = letter.body
+    try:
+        if body.keys() != {"request", "mock"} or not all(
+            isinstance(part, dict) for part in body.values()
+        ):
+            raise SpecError(
+                "a submission holds a request and what happened on mock",
+                next_step="submit through the SDK",
+            )
+        if len(canonical(body["request"])) > MAX_REQUEST:
+            raise SpecError("the request is too large", next_step="pass fewer parameters")
+        if len(canonical(body["mock"])) > MAX_MOCK:
+            raise SpecError("the account of the mock run is too large", next_step="shorten it")
+        request = JobRequest.from_mapping(body["request"])
+        canonical(request.to_mapping())  # parameters that have no digest are refused here
+    except SpecError as error:
+        return Draft(request=None, against=(error.message,))
+    except (TypeError, ValueError, RecursionError, AttributeError):
+        return Draft(request=None, against=("the request is not well formed",))
+    return Draft(request=request, mock=body["mock"], against=_against_files(request, letter))
+
+
+def _against_files(request: JobRequest, letter: Letter) -> tuple[str, ...]:
+    """The carried files are exactly those of the spec, byte for byte."""
+    files = letter.attachments
+    if set(files) != {CODE + path for path in request.spec.files}:
+        return ("the files sent are not exactly the files of the spec",)
+    if (
+        max(map(len, files.values())) > MAX_FILE_BYTES
+        or sum(map(len, files.values())) > MAX_TREE_BYTES
+    ):
+        return (
+            f"files may have {MAX_FILE_BYTES >> 20} MiB each "
+            f"and {MAX_TREE_BYTES >> 20} MiB together",
+        )
+    return tuple(
+        f"file {path} is not the one that the spec names"
+        for path, expected in request.spec.files.items()
+        if digest_bytes(files[CODE + path]) != expected
+    )
+
+
+class Admission:
+    """Takes `job.submit`."""
+
+    def __init__(
+        self,
+        *,
+        store: NodeStore,
+        journal: Journal,
+        shelf: CodeShelf,
+        laws: Laws,
+        clock: Clock,
+        free_bytes: Callable[[], int],
+        why_waiting: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._shelf = shelf
+        self._laws = laws
+        self._clock = clock
+        self._free_bytes = free_bytes
+        self._why_waiting = why_waiting
+
+    def prepare(self, letter: Letter) -> Callable[[], None]:
+        """Do what takes time; the rest is returned, to be done inside the transaction."""
+        draft = read_submission(letter)
+        request = draft.request
+        if request is None:
+            return lambda: self._refuse_unread(letter, draft.against)
+        known = self._store.job(request.job_id)
+        if known is not None:
+            return lambda: self._again(known, letter)
+        verdict = self._judge(draft, request, letter)
+        if verdict.decision != "deny":
+            try:
+                self._keep(request, letter)
+            except StateError:
+                full = "the domain has no room for another job now: submit it again later"
+                verdict = Verdict(
+                    decision="deny",
+                    reasons=(full,),
+                    policy_version=verdict.policy_version,
+                )
+        return lambda: self._decide(request, draft.mock, verdict, letter)
+
+    def _judge(self, draft: Draft, request: JobRequest, letter: Letter) -> Verdict:
+        submitter = self._store.get(letter.sender)
+        against = draft.against
+        if submitter is None:  # the post opens nothing of a sender who is not pinned
+            against = ("the sender is not enrolled here",)
+        elif request.submitter != letter.sender:
+            against = ("the job names another submitter than the one who sent it",)
+        elif self._store.count_jobs_of(letter.sender, *OPEN_STATES) >= MAX_OPEN_JOBS:
+            against = (f"{MAX_OPEN_JOBS} of your jobs are waiting here already",)
+        if against or submitter is None:
+            return Verdict(decision="deny", reasons=against, policy_version=0)
+        return self._laws.screen(request, submitter)
+
+    def _keep(self, request: JobRequest, letter: Letter) -> None:
+        size = sum(map(len, letter.attachments.values()))
+        if self._free_bytes() < 2 * size + RESERVE:
+            raise StateError("the disk is full", next_step="make room")
+        self._shelf.put(
+            request.spec.code_digest,
+            {path: letter.attachments[CODE + path] for path in request.spec.files},
+        )
+
+    # ------------------------------------------------------------ inside the transaction
+
+    def _refuse_unread(self, letter: Letter, against: tuple[str, ...]) -> None:
+        """There is no job to keep, but its sender learns why, when it can be named."""
+        self._journal.note("submission-refused", submitter=letter.sender, reasons=list(against))
+        request = letter.body.get("request")
+        job_id = request.get("job_id") if isinstance(request, dict) else None
+        if not isinstance(job_id, str) or not JOB_ID.fullmatch(job_id):
+            return
+        if self._store.job(job_id) is None:
+            self._journal.tell(
+                "job.state",
+                letter.sender,
+                {
+                    "job_id": job_id,
+                    "state": "rejected",
+                    "reasons": list(against),
+                    "seq": 1,
+                    "shards": [0, 0],
+                },
+            )
+
+    def _again(self, known: JobRecord, letter: Letter) -> None:
+        """The same submission twice is one job; somebody else's id is not told apart."""
+        if known.submitter != letter.sender:
+            self._journal.note("submission-refused", submitter=letter.sender, reasons=["job id"])
+
+    def _decide(
+        self,
+        request: JobRequest,
+        mock: dict[str, Any],
+        verdict: Verdict,
+        letter: Letter,
+    ) -> None:
+        if request.submitter != letter.sender:
+            # A record in the name of somebody else would let a sender write to them.
+            self._refuse_unread(letter, verdict.reasons)
+            return
+        record = self._journal.open(
+            JobRecord(
+                request=request,
+                code_digest=request.spec.code_digest,
+                job_digest=request.job_digest,
+                state="received",
+                received_at=self._clock.now(),
+                mock=mock,
+                policy_version=verdict.policy_version,
+            )
+        )
+        if verdict.decision == "deny":
+            self._journal.move(record, "rejected", *verdict.reasons)
+        elif verdict.decision == "approve":
+            record = self._journal.move(record, "screened", announce=False)
+            self._approve_by_rule(record, verdict)
+        else:
+            record = self._journal.move(record, "screened", *verdict.reasons)
+            self._ask_owner(record, verdict)
+
+    def _approve_by_rule(self, record: JobRecord, verdict: Verdict) -> None:
+        waiting = self._why_waiting()
+        self._journal.move(
+            record,
+            "approved",
+            *verdict.reasons,
+            *((waiting,) if waiting else ()),
+            by_rule=True,
+            approved_by="rule",
+            policy_version=verdict.policy_version,
+        )
+
+    def _ask_owner(self, record: JobRecord, verdict: Verdict) -> None:
+        submitter = self._store.get(record.submitter)
+        assert submitter is not None  # pins are never removed
+        self._journal.tell(
+            "review.request",
+            self._journal.owner,
+            {
+                "request": record.request.to_mapping(),
+                "verdict": {
+                    "decision": verdict.decision,
+                    "reasons": list(verdict.reasons),
+                    "policy_version": verdict.policy_version,
+                },
+                "mock": record.mock,
+                "submitter": submitter.to_mapping(),
+            },
+            self._shelf.files(record.code_digest, record.request.spec.files),
+        )
+
+    def screen_again(self) -> None:
+        """After a new policy: what waits for the owner may be admitted or denied by it."""
+        for record in self._store.jobs("screened"):
+            submitter = self._store.get(record.submitter)
+            if submitter is None:
+                continue
+            verdict = self._laws.screen(record.request, submitter)
+            if verdict.decision == "deny":
+                self._journal.move(record, "rejected", *verdict.reasons)
+            elif verdict.decision == "approve":
+                self._approve_by_rule(record, verdict)

@@ -1,0 +1,271 @@
+"""HOP 8, disclose: outputs are re-encoded away from the keys, then released once or never.
+
+This process never parses an output: it moves the bytes that the program `inspect` wrote
+in a sandbox, and checks names, sizes and hashes.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from darkroom.errors import OutputError
+from darkroom.model.canonical import digest_bytes
+from darkroom.model.job import JobSpec, Limits
+from darkroom.model.job_record import JobRecord
+from darkroom.model.output import output_to_mapping
+from darkroom.node import words
+from darkroom.node.journal import Journal
+from darkroom.node.laws import Laws
+from darkroom.policy.disclosure import LOG, MAX_LOG, leaving, output_digest
+from darkroom.policy.screening import released_by_rule
+from darkroom.ports import Keyring, Runtime, Sandbox, SandboxTask
+
+
+MANIFEST = "manifest.json"
+MAX_MANIFEST = 64 << 10
+# A closed list: what the owner writes beside it stays at the domain.
+WITHHOLD_REASONS = ("too detailed", "small counts", "not what was approved", "other")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """What may be shown to the owner.
+
+    Attributes:
+        outputs: name -> `{"type", "sha256", "bytes"}`; the log is among them.
+        against: why there is nothing to show; "" when there is.
+    """
+
+    outputs: dict[str, Any]
+    against: str = ""
+
+
+class Disclosure:
+    """Inspects, shows, releases and withholds."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        laws: Laws,
+        keyring: Keyring,
+        sandbox: Sandbox,
+        folder: Path,
+    ) -> None:
+        self._journal = journal
+        self._laws = laws
+        self._keyring = keyring
+        self._sandbox = sandbox
+        self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    # ------------------------------------------------------------- before the transaction
+
+    def inspect(
+        self,
+        record: JobRecord,
+        *,
+        left: Path,
+        log: bytes,
+        runtime: Runtime,
+        scratch: Path,
+        cancelled: Callable[[], bool],
+    ) -> Inspected:
+        """Re-encode what a job left and keep it, flushed to disk, until it is decided on.
+
+        Args:
+            record: the running job.
+            left: the folder that the job filled; hostile.
+            log: what it printed; an output like any other.
+            runtime: the interpreter to inspect with.
+            scratch: an existing folder for what is in between.
+            cancelled: whether to stop.
+        """
+        spec = record.request.spec
+        out = scratch / "inspected"
+        out.mkdir(mode=0o700)
+        outcome = self._sandbox.run(
+            SandboxTask(
+                task_id=f"{record.job_id}-inspect",
+                program="inspect",
+                runtime=runtime,
+                request={
+                    "outputs": {n: output_to_mapping(o) for n, o in spec.outputs.items()},
+                    "interpreter": runtime.interpreter,
+                },
+                limits=inspection_limits(spec),
+                out=out,
+                parts=left,
+            ),
+            cancelled=cancelled,
+        )
+        if outcome.status != "done":
+            return Inspected(outputs={}, against=words.ended(outcome, "the inspection"))
+        try:
+            listed = read_manifest(out, spec.outputs)
+        except OutputError as error:
+            return Inspected(outputs={}, against=error.message)
+        place = self._place(record)
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(mode=0o700)
+        types = {n: output_to_mapping(o)["type"] for n, o in spec.outputs.items()}
+        contents = {name: path.read_bytes() for name, path in listed.items()}
+        contents[LOG] = as_text(log)
+        for name, data in contents.items():
+            _keep(place / name, data)
+        _flush(place)
+        _flush(self._folder)
+        return Inspected(
+            outputs={
+                name: {
+                    "type": types.get(name, LOG),
+                    "sha256": digest_bytes(data),
+                    "bytes": len(data),
+                }
+                for name, data in contents.items()
+            }
+        )
+
+    # -------------------------------------------------------------- inside the transaction
+
+    def produced(self, record: JobRecord, outputs: dict[str, Any], facts: dict[str, Any]) -> None:
+        """The outputs are ready: a rule lets them out, or the owner is asked."""
+        by_rule = released_by_rule(record.by_rule, self._laws.policy())
+        record = self._journal.move(
+            record,
+            "produced",
+            *(() if by_rule else ("the data owner looks at the outputs",)),
+            announce=not by_rule,
+            outputs=outputs,
+            facts=facts,
+        )
+        if by_rule:
+            self.release(record, by="rule", with_log=False)
+            return
+        self._journal.tell(
+            "release.request",
+            self._journal.owner,
+            {
+                "job_id": record.job_id,
+                "job_digest": record.request.job_digest,
+                "output_digest": output_digest(outputs),
+                "outputs": outputs,
+                "facts": facts,
+            },
+            self._files(record, outputs),
+        )
+
+    def release(self, record: JobRecord, *, by: str, with_log: bool) -> None:
+        """Let the outputs go, with a signed statement; the table allows it once."""
+        outputs = leaving(record.outputs, with_log=with_log)
+        request = record.request
+        release = self._keyring.sign(
+            "release",
+            {
+                "job_id": record.job_id,
+                "job_digest": request.job_digest,
+                "code_digest": request.spec.code_digest,
+                "domain": self._keyring.identity.name,
+                "dataset": request.dataset,
+                "dataset_version": request.dataset_version,
+                "policy_version": record.policy_version,
+                "approved_by": record.approved_by,
+                "released_by": by,
+                "outputs": outputs,
+                "facts": record.facts,
+            },
+        )
+        self._journal.tell(
+            "job.result",
+            record.submitter,
+            {"job_id": record.job_id, "release": release.to_mapping()},
+            self._files(record, outputs),
+        )
+        self._journal.move(record, "released", f"released by {by}", released_by=by)
+
+    def withhold(self, record: JobRecord, *, reason: str) -> None:
+        """Nothing leaves. The submitter learns that, and the class of the reason."""
+        said = f": {reason}" if reason in WITHHOLD_REASONS else ""
+        self._journal.move(record, "withheld", f"the data owner withheld the outputs{said}")
+
+    # ----------------------------------------------------------------------------- details
+
+    def sweep(self, keep: Collection[str]) -> None:
+        """Remove the outputs of every job whose id is not among `keep`."""
+        for entry in self._folder.iterdir():
+            if entry.name not in keep:
+                shutil.rmtree(entry, ignore_errors=True)
+
+    def _place(self, record: JobRecord) -> Path:
+        return self._folder / record.job_id
+
+    def _files(self, record: JobRecord, outputs: Collection[str]) -> dict[str, str]:
+        below = self._place(record).relative_to(self._folder.parent)
+        return {f"output/{name}": (below / name).as_posix() for name in outputs}
+
+
+def inspection_limits(spec: JobSpec) -> Limits:
+    """Generous for honest outputs of that spec, and bounded."""
+    return Limits(
+        memory_mib=max(1024, min(spec.limits.memory_mib, 3072)),
+        cpu_seconds=120,
+        wall_seconds=120,
+        processes=64,
+        files=256,
+        output_mib=2 * spec.limits.output_mib + 8,
+    )
+
+
+def as_text(log: bytes) -> bytes:
+    """What was printed as UTF-8, within the cap."""
+    text = log[:MAX_LOG].decode("utf-8", "replace")
+    return text.encode()[:MAX_LOG].decode("utf-8", "ignore").encode()
+
+
+def read_manifest(out: Path, declared: Collection[str]) -> dict[str, Path]:
+    """Output name -> file, exactly the declared ones.
+
+    Raises:
+        OutputError: which output does not fit its declaration, and why.
+    """
+    again = "declare outputs as they are, and try on mock"
+    try:
+        path = out / MANIFEST
+        if path.stat().st_size > MAX_MANIFEST:
+            raise ValueError
+        manifest = json.loads(path.read_bytes())
+        problems, outputs = manifest.get("problems", {}), manifest.get("outputs", {})
+        if problems:
+            raise OutputError(_in_words(problems, declared), next_step=again)
+        if set(outputs) != set(declared):
+            raise ValueError
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        raise OutputError("the outputs could not be inspected", next_step=again) from None
+    return {name: out / name for name in declared}
+
+
+def _in_words(problems: dict[str, str], declared: Collection[str]) -> str:
+    """The first problem; only declared names and plain words pass."""
+    name, why = min(problems.items())
+    what = f"output {name}" if name in declared else "the outputs"
+    return f"{what}: {''.join(c for c in why[:160] if ' ' <= c <= '~')}"
+
+
+def _keep(path: Path, data: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(handle)
+
+
+def _flush(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,141 @@
+"""How a job moves: its row, its event and the letters that say so, together.
+
+Every method belongs inside a transaction of the store.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from darkroom.model.job_record import JobRecord
+from darkroom.model.letter import Letter
+from darkroom.model.outgoing import Outgoing
+from darkroom.node.store import NodeStore
+from darkroom.policy.transitions import State, event_of
+from darkroom.ports import Clock
+
+
+MAX_REASONS = 20
+MAX_REASON = 300
+
+
+class Journal:
+    """Writes what happened, in the name of one domain.
+
+    Attributes:
+        owner: name of the data owner.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: NodeStore,
+        clock: Clock,
+        domain: str,
+        owner: str,
+        ring: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Put together.
+
+        Args:
+            store: where it is written.
+            clock: time.
+            domain: in whose name.
+            owner: the data owner.
+            ring: wakes who waits for work. Called inside the transaction: whoever looks at
+                the store then waits for its end.
+        """
+        self._store = store
+        self._clock = clock
+        self._domain = domain
+        self._ring = ring
+        self.owner = owner
+
+    def open(self, record: JobRecord) -> JobRecord:
+        """A job arrived."""
+        self._store.add_job(record)
+        self.note(
+            "job-received",
+            record.job_id,
+            submitter=record.submitter,
+            code_digest=record.code_digest,
+            job_digest=record.job_digest,
+        )
+        return record
+
+    def move(
+        self,
+        record: JobRecord,
+        target: State,
+        *reasons: str,
+        announce: bool = True,
+        **changes: Any,
+    ) -> JobRecord:
+        """Take a job along one transition of the table and tell its submitter.
+
+        Args:
+            record: as it is stored now.
+            target: where it goes.
+            reasons: words for the submitter.
+            announce: False when another move follows in the same transaction.
+            changes: further fields of the record.
+        """
+        event = event_of(record.state, target)  # type: ignore[arg-type]  # the store only holds states
+        words = tuple(reason[:MAX_REASON] for reason in reasons[:MAX_REASONS])
+        after = replace(record, state=target, reasons=words, **changes)
+        if announce:
+            after = self._announced(after)
+        self._store.replace_job(after, was=record.state)
+        self.note(event, record.job_id, reasons=list(words), attempts=after.attempts)
+        return after
+
+    def progress(self, record: JobRecord, *reasons: str, **changes: Any) -> JobRecord:
+        """Say how a job fares that stays in its state."""
+        words = tuple(reason[:MAX_REASON] for reason in reasons[:MAX_REASONS])
+        after = self._announced(replace(record, reasons=words, **changes))
+        self._store.replace_job(after, was=record.state)
+        return after
+
+    def _announced(self, record: JobRecord) -> JobRecord:
+        record = replace(record, seq=record.seq + 1)
+        self.tell(
+            "job.state",
+            record.submitter,
+            {
+                "job_id": record.job_id,
+                "state": record.state,
+                "reasons": list(record.reasons),
+                "seq": record.seq,
+                "shards": list(record.shards),
+            },
+        )
+        return record
+
+    def tell(
+        self,
+        kind: str,
+        recipient: str,
+        body: dict[str, Any],
+        files: dict[str, str] | None = None,
+    ) -> None:
+        """Queue a letter; its id is fixed from now on."""
+        letter = Letter(
+            id=secrets.token_hex(16),
+            kind=kind,
+            sender=self._domain,
+            recipient=recipient,
+            sent_at=self._clock.now(),
+            body=body,
+        )
+        self._store.queue(Outgoing(letter=letter, files=files or {}))
+        self._ring()
+
+    def tell_owner(self, level: str, text: str) -> None:
+        """A notice to the data owner."""
+        self.tell("owner.notice", self.owner, {"level": level, "text": text[:1000]})
+
+    def note(self, event: str, job_id: str = "", **detail: Any) -> None:
+        """Append to the event log."""
+        self._store.add_event(self._clock.now(), event, job_id, detail)
+        self._ring()

@@ -1,0 +1,111 @@
+"""The outbox's way to the gateway: in order per recipient, again until it is there.
+
+A letter keeps its id, and the relay takes an id once: a crash between sending and noting it
+doubles nothing.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from darkroom.errors import DarkroomError, QuotaError, UnreachableError
+from darkroom.model.outgoing import Outgoing
+from darkroom.node.journal import Journal
+from darkroom.node.store import NodeStore
+from darkroom.ports import Clock, Relay
+from darkroom.post import Post
+from darkroom.post.invitation import Invitation
+
+
+LONGEST_PAUSE = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass over the outbox did.
+
+    Attributes:
+        again_in: seconds until something waits to be tried again; None when nothing does.
+    """
+
+    delivered: int
+    again_in: float | None
+
+
+class Sender:
+    """Delivers what transactions have queued."""
+
+    def __init__(
+        self,
+        *,
+        store: NodeStore,
+        journal: Journal,
+        post: Post,
+        relay: Relay,
+        clock: Clock,
+        state: Path,
+        fingerprint: str,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._post = post
+        self._relay = relay
+        self._clock = clock
+        self._state = state
+        self._fingerprint = fingerprint
+
+    def send_all(self) -> Pass:
+        """Deliver all that can be delivered now.
+
+        Raises:
+            UnreachableError: the gateway is away; what is left stays in the outbox.
+        """
+        for statement in self._store.unopened_tickets():
+            invitation = Invitation.from_body(statement.body, self._fingerprint)
+            self._relay.open_ticket(invitation.ticket_hash, invitation.expires_at)
+            self._store.ticket_opened(invitation.id)
+        delivered, again_in = 0, None
+        blocked: set[str] = set()  # letters to one recipient stay in their order
+        for outgoing in self._store.outgoing():
+            recipient = outgoing.letter.recipient
+            wait = outgoing.not_before - self._clock.now()
+            if recipient in blocked:
+                continue
+            if 0 < wait <= LONGEST_PAUSE:  # longer: the clock was set back meanwhile
+                pause: float | None = wait
+            else:
+                pause = self._send(outgoing)
+            if pause is None:
+                delivered += 1
+            else:
+                blocked.add(recipient)
+                again_in = min(pause, again_in if again_in is not None else pause)
+        return Pass(delivered, again_in)
+
+    def _send(self, outgoing: Outgoing) -> float | None:
+        """None when it is off our hands, else the seconds until the next try."""
+        letter = outgoing.letter
+        try:
+            attachments = {
+                name: (self._state / path).read_bytes() for name, path in outgoing.files.items()
+            }
+            # Dated when it leaves: a domain that was offline for long still delivers.
+            now = self._clock.now()
+            self._post.send(replace(letter, attachments=attachments, sent_at=now))
+        except UnreachableError:
+            raise
+        except QuotaError:
+            pause = min(LONGEST_PAUSE, 2.0**outgoing.tries)
+            self._store.postpone(letter.id, self._clock.now() + pause)
+            return pause
+        except (DarkroomError, OSError) as error:
+            self._give_up(outgoing, error)
+            return None
+        self._store.delivered(letter.id)
+        return None
+
+    def _give_up(self, outgoing: Outgoing, error: Exception) -> None:
+        why = error.message if isinstance(error, DarkroomError) else type(error).__name__
+        letter = outgoing.letter
+        with self._store.transaction():
+            self._store.postpone(letter.id, 0.0, why)
+            self._journal.note("letter-given-up", letter=letter.id, kind=letter.kind, reason=why)

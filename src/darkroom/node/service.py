@@ -1,0 +1,304 @@
+"""The loops of a node: one thread takes letters in, one sends, and each worker runs a job.
+
+Nothing is decided here. What fails is tried again with growing pauses and said once.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from darkroom.errors import (
+    DarkroomError,
+    IsolationError,
+    NameTakenError,
+    StateError,
+    UnreachableError,
+)
+from darkroom.model.identity import PublicIdentity
+from darkroom.model.job_record import JobRecord
+from darkroom.node.bell import Bell
+from darkroom.node.intake import Intake
+from darkroom.node.journal import Journal
+from darkroom.node.present import Presence
+from darkroom.node.run import Runner
+from darkroom.node.send import Sender
+from darkroom.node.store import NodeStore
+from darkroom.node.walls import Walls
+from darkroom.ports import Clock, Relay
+from darkroom.post import Post
+
+
+LONG_POLL = 25.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
+FAREWELL = 20.0  # seconds that running jobs get to stop
+
+
+@dataclass(kw_only=True)
+class Backoff:
+    """Pauses that double, up to a minute."""
+
+    pause: float = 0.0
+
+    def next(self) -> float:
+        """The next pause in seconds."""
+        self.pause = min(LONGEST_PAUSE, self.pause * 2) or FIRST_PAUSE
+        return self.pause
+
+    def reset(self) -> None:
+        """It worked."""
+        self.pause = 0.0
+
+
+@dataclass(kw_only=True)
+class Claims:
+    """Which approved jobs a worker has taken, and which must wait a little."""
+
+    taken: set[str] = field(default_factory=set)
+    not_before: dict[str, float] = field(default_factory=dict)
+    tries: dict[str, Backoff] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, waiting: list[JobRecord], now: float) -> JobRecord | None:
+        """The first job that nobody has and that need not wait."""
+        with self.lock:
+            for record in waiting:
+                due = self.not_before.get(record.job_id, now)
+                if record.job_id not in self.taken and due <= now:
+                    self.taken.add(record.job_id)
+                    return record
+        return None
+
+    def give_back(self, job_id: str, *, again_at: float | None = None) -> None:
+        """Its worker is done with it, or wants it again later."""
+        with self.lock:
+            self.taken.discard(job_id)
+            if again_at is None:
+                self.not_before.pop(job_id, None)
+                self.tries.pop(job_id, None)
+            else:
+                self.not_before[job_id] = again_at
+
+    def pause(self, job_id: str) -> float:
+        """How long that job should rest after a failure that is not its own."""
+        with self.lock:
+            return self.tries.setdefault(job_id, Backoff()).next()
+
+    def next_due(self, now: float) -> float | None:
+        """Seconds until a resting job may be tried again; None when none rests."""
+        with self.lock:
+            due = [at for job, at in self.not_before.items() if job not in self.taken]
+        return max(0.0, min(due) - now) if due else None
+
+
+class Service:
+    """Starts and stops the threads."""
+
+    def __init__(
+        self,
+        *,
+        identity: PublicIdentity,
+        store: NodeStore,
+        journal: Journal,
+        intake: Intake,
+        presence: Presence,
+        sender: Sender,
+        runner: Runner,
+        walls: Walls,
+        relay: Relay,
+        post: Post,
+        clock: Clock,
+        bell: Bell,
+        stopping: threading.Event,
+        workers: int,
+        housekeeping: Callable[[], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._identity = identity
+        self._store = store
+        self._journal = journal
+        self._intake = intake
+        self._presence = presence
+        self._sender = sender
+        self._runner = runner
+        self._walls = walls
+        self._relay = relay
+        self._post = post
+        self._clock = clock
+        self._bell = bell
+        self._stopping = stopping
+        self._workers = workers
+        self._housekeeping = housekeeping
+        self._say = say
+        self._claims = Claims()
+        self._fatal: DarkroomError | None = None
+        self._online = False
+        self._ready = False
+        self._said = ""
+
+    # ---------------------------------------------------------------------- start and stop
+
+    def serve(self) -> None:
+        """Work until `stop`.
+
+        Raises:
+            NameTakenError: another node holds this domain's name.
+        """
+        self._tell_waiting()
+        poller = threading.Thread(target=self._poll, name="poller", daemon=True)
+        others = [threading.Thread(target=self._send, name="sender", daemon=True)]
+        others += [
+            threading.Thread(target=self._work, name=f"worker-{n}", daemon=True)
+            for n in range(self._workers)
+        ]
+        for thread in (poller, *others):
+            thread.start()
+        self._stopping.wait()
+        self._bell.ring()
+        for thread in others:  # the poller may hang in a long poll; it takes nothing more
+            thread.join(FAREWELL)
+        if self._fatal is not None:
+            raise self._fatal
+
+    def stop(self) -> None:
+        """End: running jobs are stopped and wait for the next start."""
+        self._stopping.set()
+        self._bell.ring()
+
+    def _tell_waiting(self) -> None:
+        """Whoever waits for a node that cannot isolate learns why."""
+        why = self._walls.why_unfit()
+        with self._store.transaction():
+            for record in self._store.jobs("approved") if why else ():
+                if why not in record.reasons:
+                    self._journal.progress(record, *record.reasons, why)
+
+    # -------------------------------------------------------------------------- letters in
+
+    def poll_once(self, wait: float = LONG_POLL) -> int:
+        """Come online where needed, publish what is new, take in what arrived.
+
+        Returns:
+            how many deliveries there were.
+        """
+        if not self._online:
+            self._relay.register(self._identity)
+            self._relay.admit(self._journal.owner)
+            self._online = True
+        self._housekeeping()
+        self._presence.publish()
+        if not self._ready:
+            self._ready = True
+            self._say(f"{self._identity.name} is ready")
+        deliveries = self._post.receive(wait=wait)
+        for delivery in deliveries:
+            if self._stopping.is_set():
+                return 0
+            self._intake.take(delivery, clock_offset=self._relay.clock_offset)
+            self._runner.heed_wishes()
+        if deliveries:
+            self._post.acknowledge(deliveries[-1].cursor)
+        return len(deliveries)
+
+    def _poll(self) -> None:
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            try:
+                self.poll_once()
+            except NameTakenError as error:
+                self._fatal = error
+                self.stop()
+            except (DarkroomError, OSError) as error:
+                self._online = not isinstance(error, UnreachableError) and self._online
+                self._mention(error)
+                self._stopping.wait(backoff.next())
+            else:
+                backoff.reset()
+                self._mention(None)
+
+    def _mention(self, error: Exception | None) -> None:
+        """Say what is wrong once, and once that it is over."""
+        if self._stopping.is_set():
+            return
+        text = ""
+        if isinstance(error, DarkroomError):
+            text = f"{error.message} (next: {error.next_step})"
+        elif error is not None:
+            text = f"{type(error).__name__}: trying again"
+        if text and text != self._said:
+            self._say(text)
+        elif not text and self._said:
+            self._say("all is well again")
+        self._said = text
+
+    # ------------------------------------------------------------------------- letters out
+
+    def send_once(self) -> float | None:
+        """Deliver what can be delivered; seconds until something is to be tried again."""
+        return self._sender.send_all().again_in
+
+    def _send(self) -> None:
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            heard = self._bell.rings
+            try:
+                again_in = self.send_once()
+            except (DarkroomError, OSError):  # the poller says it
+                self._stopping.wait(backoff.next())
+                continue
+            backoff.reset()
+            self._bell.wait(heard, again_in)
+
+    # -------------------------------------------------------------------------------- jobs
+
+    def work_once(self) -> bool:
+        """Run the next approved job, if there is one and the walls hold."""
+        if not self._walls.fit:
+            return False
+        record = self._claims.take(self._store.jobs("approved"), self._clock.monotonic())
+        if record is None:
+            return False
+        again_at: float | None = None
+        try:
+            self._runner.run(record)
+        except Exception as error:  # noqa: BLE001 - whatever happens, the worker goes on
+            if isinstance(error, IsolationError):
+                self._walls.probe()
+                self._tell_waiting()
+            self._say(f"job {record.job_id[:8]}: {_briefly(error)}; it is tried again")
+            again_at = self._clock.monotonic() + self._claims.pause(record.job_id)
+            self._settle(record.job_id)
+        finally:
+            self._claims.give_back(record.job_id, again_at=again_at)
+            self._bell.ring()
+        return True
+
+    def _settle(self, job_id: str) -> None:
+        """Leave no job behind as running; a full disk may make that wait."""
+        backoff = Backoff()
+        while True:
+            try:
+                self._runner.interrupted(job_id, lost=True)
+            except StateError as error:
+                self._mention(error)
+                if self._stopping.wait(backoff.next()):
+                    return  # found and settled at the next start
+            else:
+                return
+
+    def _work(self) -> None:
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            heard = self._bell.rings
+            try:
+                worked = self.work_once()
+            except (DarkroomError, OSError) as error:  # the store cannot be read
+                self._mention(error)
+                self._stopping.wait(backoff.next())
+                continue
+            backoff.reset()
+            if not worked:
+                self._bell.wait(heard, self._claims.next_due(self._clock.monotonic()))
+
+
+def _briefly(error: Exception) -> str:
+    return error.message if isinstance(error, DarkroomError) else type(error).__name__

@@ -1,0 +1,148 @@
+"""What a node remembers: the contract. `adapters.sqlite.node_store` keeps it."""
+
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from darkroom.model.dataset import DatasetCard
+from darkroom.model.identity import PublicIdentity
+from darkroom.model.job_record import JobRecord
+from darkroom.model.outgoing import Outgoing
+from darkroom.model.statement import Statement
+
+
+class NodeStore(Protocol):
+    """Durable, safe from several threads. Every method raises `StateError` when the disk
+    is full or the file broken; then nothing of its transaction happened.
+
+    Alone, each method is its own transaction.
+    """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing, on disk when it ends; inside another one it joins that one."""
+        ...
+
+    def changes_elsewhere(self) -> int:
+        """A number that changes when another process wrote."""
+        ...
+
+    # letters in
+    def first_time(self, sender: str, letter_id: str, at: float) -> bool:
+        """Remember a letter; False when it was there before."""
+        ...
+
+    def forget_seen(self, before: float) -> None:
+        """Drop ids that no letter can come with any more."""
+        ...
+
+    def quarantine(self, at: float, sender: str, reason: str) -> None:
+        """Note a delivery that was put aside; bounded in number."""
+        ...
+
+    # jobs
+    def add_job(self, record: JobRecord) -> None:
+        """Keep a new job, in state `received`."""
+        ...
+
+    def replace_job(self, record: JobRecord, was: str) -> None:
+        """The next value of a job that is in state `was`.
+
+        Raises:
+            StateError: it is in another state, or the transition is not in the table.
+        """
+        ...
+
+    def job(self, job_id: str) -> JobRecord | None:
+        """The job of that id."""
+        ...
+
+    def jobs(self, *states: str) -> list[JobRecord]:
+        """Jobs in any of these states (all when none is named), in order of arrival."""
+        ...
+
+    def count_jobs_of(self, submitter: str, *states: str) -> int:
+        """How many jobs of one submitter are in these states."""
+        ...
+
+    # the log of events, append-only
+    def add_event(
+        self, at: float, event: str, job_id: str = "", detail: dict[str, Any] | None = None
+    ) -> None:
+        """Append to the log."""
+        ...
+
+    # letters out
+    def queue(self, outgoing: Outgoing) -> None:
+        """Have a letter delivered once this transaction is committed."""
+        ...
+
+    def outgoing(self) -> list[Outgoing]:
+        """What is neither delivered nor given up, oldest first."""
+        ...
+
+    def delivered(self, letter_id: str) -> None:
+        """The relay has it."""
+        ...
+
+    def postpone(self, letter_id: str, not_before: float, problem: str = "") -> None:
+        """Try again later; never, when a problem is named."""
+        ...
+
+    # policy and invitations
+    def policy(self) -> Statement | None:
+        """The signed policy in force."""
+        ...
+
+    def put_policy(self, statement: Statement, version: int, at: float) -> None:
+        """Put a policy in force."""
+        ...
+
+    def put_invitation(self, statement: Statement) -> None:
+        """Keep an invitation; the same id again changes nothing."""
+        ...
+
+    def invitation(self, invitation_id: str) -> tuple[Statement, str] | None:
+        """The invitation and the fingerprint of who used it ("" for nobody)."""
+        ...
+
+    def use_invitation(self, invitation_id: str, fingerprint: str) -> None:
+        """It is used up, by the identity of that fingerprint."""
+        ...
+
+    def unopened_tickets(self) -> list[Statement]:
+        """Invitations whose ticket the gateway does not know yet."""
+        ...
+
+    def ticket_opened(self, invitation_id: str) -> None:
+        """The gateway knows it now."""
+        ...
+
+    # pins
+    def get(self, name: str) -> PublicIdentity | None:
+        """The pinned identity of that name, or None."""
+        ...
+
+    def pin(self, identity: PublicIdentity) -> None:
+        """Remember an identity; the same again changes nothing.
+
+        Raises:
+            TrustError: another key is pinned under that name.
+        """
+        ...
+
+    # datasets
+    def datasets(self) -> dict[str, DatasetCard]:
+        """Dataset name -> card of the version in force."""
+        ...
+
+    def has_version(self, name: str, version: str) -> bool:
+        """Whether that version was ever registered here."""
+        ...
+
+    # facts for people
+    def fact(self, name: str) -> Any:
+        """A JSON value kept under a name, or None."""
+        ...
+
+    def set_fact(self, name: str, value: Any) -> None:
+        """Keep a JSON value under a name."""
+        ...

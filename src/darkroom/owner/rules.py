@@ -1,0 +1,98 @@
+"""What the owner says on their own account: policies and invitations."""
+
+from typing import Any
+
+from darkroom.errors import InputError, SpecError
+from darkroom.model.identity import PublicIdentity, require_name
+from darkroom.model.site_policy import SitePolicy
+from darkroom.model.statement import Statement
+from darkroom.owner.mailroom import Mailroom
+from darkroom.owner.store import OwnerStore
+from darkroom.ports import Clock, Keyring
+from darkroom.post import Invitation
+
+
+MAX_INVITATION_DAYS = 30
+POLICY_FACT = "policy"
+
+
+class Rules:
+    """Signs policies and invitations for one domain."""
+
+    def __init__(
+        self,
+        *,
+        domain: PublicIdentity,
+        gateway: str,
+        store: OwnerStore,
+        mailroom: Mailroom,
+        keyring: Keyring,
+        clock: Clock,
+    ) -> None:
+        self._domain = domain
+        self._gateway = gateway
+        self._store = store
+        self._mailroom = mailroom
+        self._keyring = keyring
+        self._clock = clock
+
+    def signed_policy(self) -> Statement | None:
+        """The policy that was signed last."""
+        kept: dict[str, Any] | None = self._store.fact(POLICY_FACT)
+        return Statement.from_mapping(kept) if kept else None
+
+    def sign_policy(self, policy: SitePolicy, *, send: bool) -> Statement:
+        """Sign a policy and, unless it goes by file, have it sent to the domain.
+
+        The same policy again is the same statement; it may be sent again.
+
+        Raises:
+            SpecError: it is for another domain, or its version does not rise.
+        """
+        if policy.domain != self._domain.name:
+            raise SpecError(
+                f"this policy is for {policy.domain}, you own {self._domain.name}",
+                next_step="sign it with the keys of its owner, or mend `domain:`",
+            )
+        last = self.signed_policy()
+        statement = self._keyring.sign("policy", policy.to_mapping())
+        if last is not None and last.body != statement.body:
+            version = last.body["version"]
+            if policy.version <= version:
+                raise SpecError(
+                    f"policy version {policy.version} does not rise above {version}, "
+                    "which you signed before",
+                    next_step=f"set `version: {version + 1}` in the file and sign again",
+                )
+        with self._store.transaction():
+            self._store.set_fact(POLICY_FACT, statement.to_mapping())
+            if send:
+                self._mailroom.queue("owner.policy", {"policy": statement.to_mapping()})
+        if send:
+            self._mailroom.flush()
+        return statement
+
+    def invite(self, scientist: str, *, days: float) -> Invitation:
+        """Mint an invitation; the domain gets it sealed, the caller passes the line on.
+
+        Raises:
+            InputError: it would be valid for too long, or for no time.
+        """
+        require_name(scientist, "scientist")
+        if not 0 < days <= MAX_INVITATION_DAYS:
+            raise InputError(
+                f"an invitation is valid for up to {MAX_INVITATION_DAYS} days",
+                next_step="choose --days between 0 and 30",
+            )
+        invitation = Invitation.mint(
+            gateway=self._gateway,
+            domain=self._domain.name,
+            domain_fingerprint=self._domain.fingerprint,
+            scientist=scientist,
+            expires_at=float(int(self._clock.now() + days * 86_400)),
+        )
+        statement = self._keyring.sign("invitation", invitation.to_body())
+        with self._store.transaction():
+            self._mailroom.queue("owner.invitation", {"invitation": statement.to_mapping()})
+        self._mailroom.flush()
+        return invitation

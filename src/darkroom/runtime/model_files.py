@@ -1,0 +1,151 @@
+"""Model files that hold numbers only: TFLite, and archives of numpy arrays.
+
+Sizes are checked before anything is allocated; nothing is unpickled; what is written again
+has no field left in which a message could travel beside the numbers (TFLite keeps its own).
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from darkroom.errors import OutputError
+
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+TFLITE = b"TFL3"
+SMALLEST_TFLITE = 16
+MAX_ARRAYS = 4096
+MAX_DIMENSIONS = 8
+ARRAY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/\-]{0,199}")
+KINDS = "fiub"  # float, int, unsigned, bool
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def _bad(name: str, what: str, step: str) -> OutputError:
+    return OutputError(f"output {name}: {what}", next_step=step)
+
+
+def check_tflite(name: str, data: bytes) -> None:
+    """The file says that it is TFLite, and its root lies within it.
+
+    Raises:
+        OutputError: otherwise.
+    """
+    root = int.from_bytes(data[:4], "little")
+    if len(data) < SMALLEST_TFLITE or data[4:8] != TFLITE or not 8 <= root < len(data) - 4:
+        raise _bad(name, "is not a TFLite file", "export it with the TFLite converter")
+
+
+def pack_arrays(name: str, arrays: Mapping[str, Any]) -> bytes:
+    """Arrays as canonical archive.
+
+    Raises:
+        OutputError: an array is not numbers, or not finite.
+    """
+    import numpy as np
+
+    return _write(
+        {_array_name(name, n): _checked(name, np.asarray(a)) for n, a in arrays.items()}
+    )
+
+
+def repack_arrays(name: str, data: bytes, *, most: int) -> bytes:
+    """Read an archive of arrays and write it again, canonically.
+
+    Args:
+        name: of the output, for errors.
+        data: the archive; hostile.
+        most: bytes of all arrays together.
+
+    Raises:
+        OutputError: it is not such an archive, or too large.
+    """
+    import numpy as np
+
+    step = "save it with numpy.savez(path, **arrays)"
+    arrays: dict[str, Any] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            sizes = sum(m.file_size for m in members)
+            if len(members) > MAX_ARRAYS or sizes > most + 256 * len(members):
+                raise _bad(name, "holds more than was declared", "declare max_bytes")
+            for member in members:
+                inner = _array_name(name, member.filename.removesuffix(".npy"))
+                if inner in arrays:
+                    raise _bad(name, "has two arrays of one name", step)
+                with archive.open(member) as file:
+                    content = file.read(member.file_size + 1)
+                _check_header(name, content)
+                array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+                arrays[inner] = _checked(name, array)
+    except OutputError:
+        raise
+    except Exception as error:  # zipfile and numpy raise what they find on the way
+        raise _bad(name, "is not an archive of arrays", step) from error
+    return _write(arrays)
+
+
+def _check_header(name: str, content: bytes) -> None:
+    """The shape that the header claims is the shape that the bytes can fill."""
+    import numpy as np
+
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    reader = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    shape, _, dtype = reader(stream)
+    count = 1
+    for side in shape:
+        count *= side
+    if (
+        len(shape) > MAX_DIMENSIONS
+        or dtype.kind not in KINDS
+        or count < 0
+        or count * dtype.itemsize != len(content) - stream.tell()
+    ):
+        raise _bad(name, "has an array that is not plain numbers", "save float arrays")
+
+
+def _array_name(name: str, inner: object) -> str:
+    if not isinstance(inner, str) or not ARRAY_NAME.fullmatch(inner) or ".." in inner:
+        raise _bad(name, "has an array with an odd name", "use letters, digits, _ . : / -")
+    return inner
+
+
+def _checked(name: str, array: "NDArray[Any]") -> "NDArray[Any]":
+    import numpy as np
+
+    if array.dtype.kind not in KINDS or array.ndim > MAX_DIMENSIONS:
+        raise _bad(name, "has an array that is not plain numbers", "save float arrays")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise _bad(name, "has NaN or infinity in an array", "check the training")
+    return array
+
+
+def _write(arrays: "dict[str, NDArray[np.generic]]") -> bytes:
+    """Stored, sorted, little-endian, C order, fixed dates: equal arrays, equal bytes."""
+    import numpy as np
+
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for inner in sorted(arrays):
+            array = arrays[inner]
+            plain = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+            content = io.BytesIO()
+            np.lib.format.write_array(
+                content, plain.reshape(array.shape), version=(1, 0), allow_pickle=False
+            )
+            member = zipfile.ZipInfo(f"{inner}.npy", date_time=_EPOCH)
+            member.create_system = 3
+            member.external_attr = 0o100644 << 16
+            archive.writestr(member, content.getvalue())
+    return target.getvalue()

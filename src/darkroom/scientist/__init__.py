@@ -1,0 +1,1 @@
+"""Zone 1: a data scientist drafts, submits, waits and collects. Never sees private data."""

@@ -1,0 +1,67 @@
+"""Whom a job waits for, and what that person does next, in words one can pass on."""
+
+from darkroom.model.submitted import QUEUED, SENT, JobRow
+from darkroom.policy.transitions import FINAL, OWNERS
+
+
+def is_finished(row: JobRow) -> bool:
+    """Whether nothing more is to come for a job."""
+    if row.state == "released":
+        return row.collected or bool(row.problem)
+    return row.state in FINAL
+
+
+def waits_for_person(row: JobRow) -> bool:
+    """Whether the data owner has to decide."""
+    return OWNERS.get(row.state) == "data owner"  # type: ignore[call-overload]  # also local states
+
+
+def advice(row: JobRow, owner: str) -> str:
+    """One sentence on what happens next; "" when the job is on its way by itself."""
+    domain, job_id = row.request.audience, row.request.job_id
+    digest = short(row.request.job_digest)
+    match row.state:
+        case "screened":
+            return (
+                f"{domain} waits for its owner ({owner}), who reads the code and decides:  "
+                f"darkroom review show {digest}   then   darkroom review approve {digest}"
+            )
+        case "produced":
+            return (
+                f"{domain} is done and waits for its owner ({owner}), who looks at the outputs "
+                f"and releases them:  darkroom release show {job_id}   then   "
+                f"darkroom release approve {job_id}"
+            )
+        case "queued":
+            return f"the gateway does not answer: the job for {domain} is kept here and sent later"
+        case "sent" | "released" | "running" | "received" | "approved":
+            return ""
+        case "rejected" | "withheld" | "failed":
+            return f"{domain}: {'; '.join(row.reasons) or row.state}"
+        case _:
+            return ""
+
+
+def headline(row: JobRow) -> str:
+    """The state in a few words."""
+    if row.problem:
+        return "result refused"
+    words = {
+        QUEUED: "kept here",
+        SENT: "sent",
+        "received": "received",
+        "screened": "waits for review",
+        "approved": "approved",
+        "running": "running",
+        "produced": "waits for release",
+        "released": "released" if row.collected else "on its way",
+    }
+    text = words.get(row.state, row.state)
+    if row.state == "running" and row.shards[1] > 1:
+        text += f" {row.shards[0]}/{row.shards[1]}"
+    return text
+
+
+def short(digest: str) -> str:
+    """The first twelve digits of a digest: enough for a person to name one."""
+    return digest.removeprefix("sha256:")[:12]

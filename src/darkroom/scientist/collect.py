@@ -1,0 +1,171 @@
+"""Take in what arrived: states and results. Hop 8: verified first, then kept, then shown.
+
+A letter that cannot be trusted is put aside and written down; it never stops the next one.
+Several notebooks may do this at once: the store makes each step happen once.
+"""
+
+from typing import Any
+
+from darkroom.errors import (
+    DarkroomError,
+    EnvelopeError,
+    StateError,
+    TrustError,
+    UnreachableError,
+)
+from darkroom.model.letter import Letter
+from darkroom.model.submitted import JobRow, ResultRow
+from darkroom.policy.transitions import OWNERS
+from darkroom.ports import Clock, Verifier
+from darkroom.post import Delivery, Pins, Post
+from darkroom.scientist.release import verify_release
+from darkroom.scientist.store import Store
+
+
+MAX_REASONS = 20
+MAX_REASON = 400
+MAX_SHARDS = 1_000_000
+# What reading a hostile mapping can raise where a check was forgotten: one bad letter must
+# not stop the mailbox.
+MALFORMED = (TypeError, ValueError, KeyError, AttributeError, RecursionError)
+
+
+class Collector:
+    """Moves letters from the mailbox into the store."""
+
+    def __init__(
+        self, *, post: Post, pins: Pins, store: Store, verifier: Verifier, clock: Clock
+    ) -> None:
+        self._post = post
+        self._pins = pins
+        self._store = store
+        self._verifier = verifier
+        self._clock = clock
+
+    def collect(self, *, wait: float) -> int:
+        """Take in all that is there, waiting up to `wait` seconds for a first letter.
+
+        Returns:
+            How many letters were dealt with.
+
+        Raises:
+            UnreachableError: the gateway does not answer; nothing is lost.
+        """
+        deliveries = self._post.receive(wait=wait)
+        for delivery in deliveries:
+            self._take(delivery)
+        if deliveries:
+            # Only now: what is acknowledged is durably here.
+            self._post.acknowledge(deliveries[-1].cursor)
+        return len(deliveries)
+
+    def flush(self) -> None:
+        """Hand over what the gateway does not have yet.
+
+        A letter that can never be sent fails its own job and no other.
+
+        Raises:
+            UnreachableError: not now; the letters stay in the outbox.
+        """
+        for letter in self._store.unsent():
+            try:
+                self._post.send(letter)
+            except UnreachableError:
+                raise
+            except DarkroomError as error:
+                self._store.mark_undeliverable(letter.id, error.message, self._clock.now())
+                continue
+            self._store.mark_sent(letter.id, self._clock.now())
+
+    def _take(self, delivery: Delivery) -> None:
+        if delivery.bounced:
+            self._store.mark_undeliverable(
+                delivery.envelope_id, delivery.problem, self._clock.now()
+            )
+        elif delivery.problem:
+            self._put_aside(delivery.sender, "", delivery.problem)
+        elif delivery.letter is not None:
+            self._read(delivery.letter)
+
+    def _read(self, letter: Letter) -> None:
+        job_id = letter.body.get("job_id")
+        job_id = job_id if isinstance(job_id, str) else ""
+        try:
+            row = self._known(job_id, letter.sender)
+            if letter.kind == "job.state":
+                self._state(row, letter.body)
+            elif letter.kind == "job.result":
+                self._result(row, letter)
+        except StateError:
+            raise  # our own disk, not their letter: it stays at the gateway
+        except (DarkroomError, *MALFORMED) as error:
+            ours = self._store.job(job_id) if job_id else None
+            about = job_id if ours and ours.request.audience == letter.sender else ""
+            # A bad state changes nothing; only a bad result is a matter of the job.
+            about = about if letter.kind == "job.result" else ""
+            said = error.message if isinstance(error, DarkroomError) else "it is malformed"
+            self._put_aside(letter.sender, about, said)
+
+    def _known(self, job_id: str, sender: str) -> JobRow:
+        row = self._store.job(job_id)
+        if row is None or row.request.audience != sender:
+            raise EnvelopeError(
+                f"a letter of {sender} is about a job that we never sent there",
+                next_step="it is put aside",
+            )
+        return row
+
+    def _state(self, row: JobRow, body: dict[str, Any]) -> None:
+        state, seq, shards = body.get("state"), body.get("seq"), body.get("shards", [0, 0])
+        reasons = body.get("reasons", [])
+        well_formed = (
+            isinstance(state, str)
+            and state in OWNERS
+            and type(seq) is int
+            and isinstance(reasons, list)
+            and isinstance(shards, list)
+            and [type(s) for s in shards] == [int, int]
+            and 0 <= shards[0] <= shards[1] <= MAX_SHARDS
+            and all(isinstance(r, str) for r in reasons)
+        )
+        if not well_formed:
+            raise EnvelopeError(
+                "a job.state letter is not well formed", next_step="it is put aside"
+            )
+        self._store.set_state(
+            row.request.job_id,
+            state=str(state),
+            reasons=tuple(r[:MAX_REASON] for r in reasons[:MAX_REASONS]),
+            seq=int(seq),  # type: ignore[arg-type]  # checked above
+            shards=(shards[0], shards[1]),
+            at=self._clock.now(),
+        )
+
+    def _result(self, row: JobRow, letter: Letter) -> None:
+        if row.collected:
+            return  # the first one counts; the domain may send it again after a crash
+        pinned = self._pins.get(letter.sender)
+        if pinned is None:
+            raise TrustError(
+                f"no key of {letter.sender} is pinned here", next_step="enrol there first"
+            )
+        statement, outputs = verify_release(
+            letter.body.get("release"),
+            letter.attachments,
+            request=row.request,
+            domain=pinned,
+            verifier=self._verifier,
+        )
+        self._store.put_result(
+            row.request.job_id,
+            ResultRow(
+                release=statement.to_mapping(),
+                outputs=outputs,
+                received_at=self._clock.now(),
+            ),
+        )
+
+    def _put_aside(self, sender: str, job_id: str, problem: str) -> None:
+        self._store.quarantine(
+            sender=sender, job_id=job_id, problem=problem, at=self._clock.now()
+        )

@@ -1,0 +1,80 @@
+"""What a domain says about itself: its owner, environments, workers and limits."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from darkroom.errors import SpecError, UnknownNameError
+from darkroom.model.identity import require_name
+from darkroom.model.job import Environment, Limits
+
+
+MAX_TITLE = 200
+MAX_ENVIRONMENTS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A verified profile.
+
+    Attributes:
+        environments: name -> (lock hash, TFLite interpreter or "").
+        limits: the most that one worker of a job may use, or None when not said.
+        unfit: why it runs no jobs at present, or "".
+    """
+
+    domain: str
+    title: str
+    owner: str
+    environments: dict[str, tuple[str, str]]
+    workers: int
+    limits: Limits | None
+    unfit: str = ""
+
+    def environment(self, name: str) -> Environment:
+        """The environment of that name with the hash that this domain offers.
+
+        Raises:
+            UnknownNameError: naming those that it offers.
+        """
+        if name not in self.environments:
+            raise UnknownNameError(
+                f"domain {self.domain} offers no environment {ascii(name)[:40]}",
+                next_step=f"use one of: {', '.join(self.environments) or 'none'}",
+            )
+        return Environment(name=name, lock_hash=self.environments[name][0])
+
+
+def read_profile(domain: str, body: dict[str, Any]) -> Profile:
+    """Read the body of a profile whose signature holds.
+
+    Raises:
+        SpecError: when it is not well formed, or about another domain.
+    """
+    try:
+        if body["domain"] != domain:
+            raise TypeError("about another domain")
+        environments = dict(body["environments"])
+        if len(environments) > MAX_ENVIRONMENTS or not isinstance(body["title"], str):
+            raise TypeError("environments")
+        pairs = {}
+        for name, entry in environments.items():
+            Environment(name=name, lock_hash=entry["lock_hash"])  # checks both
+            pairs[name] = (entry["lock_hash"], str(entry["interpreter"])[:40])
+        workers = body["workers"]
+        if type(workers) is not int or workers < 1:
+            raise TypeError("workers")
+        limits = body.get("limits")
+        return Profile(
+            domain=domain,
+            title=body["title"][:MAX_TITLE],
+            owner=require_name(body["owner"], "owner"),
+            environments=pairs,
+            workers=workers,
+            limits=Limits(**limits) if limits else None,
+            unfit=str(body.get("unfit") or "")[:MAX_TITLE],
+        )
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise SpecError(
+            f"the profile of {domain} has missing or mistyped fields",
+            next_step=f"ask the owner of {domain} to publish it again",
+        ) from error

@@ -1,0 +1,238 @@
+"""What the run log keeps about a submission: a parent run, a child for each domain."""
+
+import base64
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from darkroom.errors import InputError
+from darkroom.model.canonical import canonical, digest
+from darkroom.model.submitted import SubmissionRow
+from darkroom.ports import RunRecord
+from darkroom.scientist.outputs import ReleasedModel
+from darkroom.scientist.results import DomainResult, Results
+
+
+Metrics = Mapping[str, Mapping[str, float | Sequence[float]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """Where a submission is written down.
+
+    Attributes:
+        key: what it is stored under; the same submission always has the same.
+        address: of the parent run, for a browser; "" while it waits.
+        note: why it waits, or "".
+    """
+
+    key: str
+    address: str
+    note: str
+
+
+def build_record(
+    submission: SubmissionRow,
+    results: Results,
+    *,
+    name: str,
+    description: str,
+    metrics: Metrics,
+    plots: Mapping[str, Any],
+    model: ReleasedModel | None,
+    model_input: tuple[int, ...] | None,
+) -> RunRecord:
+    """The record of a submission.
+
+    Raises:
+        InputError: there is no result yet, or a metric names a domain without one.
+    """
+    if not results:
+        raise InputError(
+            f"the submission {submission.id} has no result to record",
+            next_step="call .wait() first",
+        )
+    for domain in metrics:
+        if domain not in results:
+            raise InputError(
+                f"metrics are given for {domain}, which has released nothing",
+                next_step=f"use one of: {', '.join(results)}",
+            )
+    if model is not None and not any(model in r.models.values() for r in results.values()):
+        raise InputError(
+            f"the model {model.name} was not released in this submission",
+            next_step="pass one of submission.models",
+        )
+    key = digest({"submission": submission.id}).removeprefix("sha256:")[:32]
+    where = ", ".join(results)
+    children = tuple(
+        _child(f"{key}-{label}", submission, label, result, metrics.get(label, {}))
+        for label, result in results.items()
+    )
+    tags = _tags(submission) | {
+        "privacy": _privacy(results.values()),
+        "domains": where,
+        "bytes_out": str(sum(r.bytes_out for r in results.values())),
+    }
+    return RunRecord(
+        key=key,
+        name=name or f"{submission.name} · {where}",
+        description=description or _description(submission, results),
+        experiment=submission.project,
+        tags=tags,
+        params=dict(children[0].params),
+        inputs={},
+        metrics={},
+        files={f"plots/{n}": _png(p) for n, p in plots.items()},
+        model=_model(model, model_input) if model else None,
+        children=children,
+    )
+
+
+def _child(
+    key: str,
+    submission: SubmissionRow,
+    label: str,
+    result: DomainResult,
+    metrics: Mapping[str, float | Sequence[float]],
+) -> RunRecord:
+    request = result.request
+    files = {"receipt.json": canonical(result.release)}
+    own: dict[str, tuple[float, ...]] = {}
+    for output, data in result.raw.items():
+        value = result.get(output)
+        if isinstance(value, dict):
+            own |= {n: (float(v),) for n, v in value.items()}
+        if output == "log":
+            files["log.txt"] = data
+        elif isinstance(value, ReleasedModel):
+            files[f"models/{output}.{value.format}"] = data
+        else:
+            files[f"released/{output}.json"] = data  # the very bytes of the receipt
+            if hasattr(value, "columns"):
+                shown = {"columns": list(value.columns), "data": value.values.tolist()}
+                files[f"tables/{output}.json"] = json.dumps(shown).encode()
+    for name, value in metrics.items():
+        numbers = value if isinstance(value, Sequence) else (value,)
+        own[name] = tuple(float(v) for v in numbers)
+    facts = {f"fact.{n}": str(v) for n, v in result.facts.items()}
+    tags = _tags(submission) | facts | {
+        "privacy": f"none, released by {result.released_by}",
+        "domain": request.audience,
+        "dataset": f"{request.audience}/{request.dataset}",
+        "dataset_version": request.dataset_version,
+        "code_digest": request.spec.code_digest,
+        "job_digest": request.job_digest,
+        "environment": f"{request.spec.environment.name}@{request.spec.environment.lock_hash}",
+        "approved_by": result.approved_by,
+        "released_by": result.released_by,
+        "tier": request.spec.tier,
+        "bytes_out": str(result.bytes_out),
+    }
+    return RunRecord(
+        key=key,
+        name=f"{submission.name} · {label}",
+        description=(
+            f"`{submission.name}` on `{request.audience}/{request.dataset}`, approved by "
+            f"{result.approved_by}, released by {result.released_by}. "
+            "`receipt.json` is the domain's signed statement."
+        ),
+        experiment=submission.project,
+        tags=tags,
+        params={n: str(v) for n, v in request.parameters.items()},
+        inputs={
+            f"{request.audience}/{request.dataset}": (
+                request.dataset_version,
+                f"{request.audience}/private",
+            )
+        },
+        metrics=own,
+        files=files,
+    )
+
+
+def _tags(submission: SubmissionRow) -> dict[str, str]:
+    first = submission.jobs[0].request
+    return {
+        "submission": submission.id,
+        "job": submission.name,
+        "project": submission.project,
+        "submitter": first.submitter,
+        "submitter_fingerprint": first.submitter_fingerprint,
+    }
+
+
+def _privacy(results: Any) -> str:  # noqa: ANN401  # the values of a mapping
+    people = dict.fromkeys(f"{r.released_by} ({r.domain})" for r in results)
+    return f"none, released by {', '.join(people)}"
+
+
+def _description(submission: SubmissionRow, results: Results) -> str:
+    lines = [f"**{submission.name}** on {len(results)} of {len(submission.jobs)} domains.", ""]
+    lines += ["| domain | dataset | frames | approved by | released by |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {r.domain} | {r.request.dataset} | {r.facts.get('frames', '')} | {r.approved_by} "
+        f"| {r.released_by} |"
+        for r in results.values()
+    ]
+    return "\n".join(lines)
+
+
+def _png(plot: Any) -> bytes:  # noqa: ANN401  # a matplotlib figure, or bytes
+    if isinstance(plot, bytes):
+        return plot
+    if not hasattr(plot, "savefig"):
+        raise InputError(
+            f"a plot is a matplotlib figure or PNG bytes, not a {type(plot).__name__}",
+            next_step="pass the figure, for instance axes.figure",
+        )
+    buffer = io.BytesIO()
+    plot.savefig(buffer, format="png", dpi=120, bbox_inches="tight")
+    return buffer.getvalue()
+
+
+def _model(model: ReleasedModel, shape: tuple[int, ...] | None) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "domain": model.domain,
+        "format": model.format,
+        "digest": model.digest,
+        "data": model.data,
+        "input_shape": list(shape) if shape else None,
+    }
+
+
+# ------------------------------------------------------------- as bytes, for the local spool
+
+
+def encode_record(record: RunRecord) -> bytes:
+    """A record as JSON, its bytes in base64."""
+    return json.dumps(asdict(record), default=_encode_bytes).encode()
+
+
+def _encode_bytes(value: object) -> dict[str, str]:
+    if isinstance(value, bytes):
+        return {"base64": base64.b64encode(value).decode()}
+    raise TypeError(f"{type(value).__name__} does not go into a run record")
+
+
+def decode_record(data: bytes) -> RunRecord:
+    """What `encode_record` wrote."""
+    return _record(json.loads(data, object_hook=_decode_bytes))
+
+
+def _decode_bytes(value: dict[str, Any]) -> Any:  # noqa: ANN401
+    return base64.b64decode(value["base64"]) if value.keys() == {"base64"} else value
+
+
+def _record(fields: dict[str, Any]) -> RunRecord:
+    return RunRecord(
+        **{
+            **fields,
+            "inputs": {n: tuple(v) for n, v in fields["inputs"].items()},
+            "metrics": {n: tuple(v) for n, v in fields["metrics"].items()},
+            "children": tuple(_record(child) for child in fields["children"]),
+        }
+    )

@@ -1,0 +1,95 @@
+"""What the scientist's machine remembers: submissions, letters, results. A contract.
+
+Results survive a restart of the kernel, and two notebooks may share one home: every change
+is one transaction, and doing it twice changes nothing.
+"""
+
+from typing import Protocol
+
+from darkroom.model.letter import Letter
+from darkroom.model.submitted import JobRow, ResultRow, Spooled, SubmissionRow
+
+
+class Store(Protocol):
+    """Durable. Safe from several processes."""
+
+    def add_submission(self, row: SubmissionRow, letters: list[Letter]) -> None:
+        """Keep a submission with its jobs and the letters that ask for them, at once."""
+        ...
+
+    def submissions(self) -> list[SubmissionRow]:
+        """All submissions, newest first."""
+        ...
+
+    def submission(self, submission_id: str) -> SubmissionRow:
+        """One submission.
+
+        Raises:
+            UnknownNameError: no such submission.
+        """
+        ...
+
+    def job(self, job_id: str) -> JobRow | None:
+        """One job, or None."""
+        ...
+
+    def add_letter(self, letter: Letter) -> None:
+        """Keep a letter to be sent (a cancellation)."""
+        ...
+
+    def unsent(self) -> list[Letter]:
+        """Letters that the gateway does not have yet, oldest first."""
+        ...
+
+    def mark_sent(self, letter_id: str, at: float) -> None:
+        """The gateway has it; a job in state `queued` becomes `sent`."""
+        ...
+
+    def mark_undeliverable(self, letter_id: str, reason: str, at: float) -> None:
+        """It can never be sent, or came back; the job fails with that reason."""
+        ...
+
+    def set_state(
+        self,
+        job_id: str,
+        *,
+        state: str,
+        reasons: tuple[str, ...],
+        seq: int,
+        shards: tuple[int, int],
+        at: float,
+    ) -> bool:
+        """Take a state in unless a newer one is here; whether anything changed."""
+        ...
+
+    def put_result(self, job_id: str, result: ResultRow) -> bool:
+        """Keep a verified result once; False when one is here already (it stays)."""
+        ...
+
+    def result(self, job_id: str) -> ResultRow | None:
+        """The verified result of a job, or None."""
+        ...
+
+    def quarantine(self, *, sender: str, job_id: str, problem: str, at: float) -> None:
+        """Write down that something was put aside; with a job id, on the job as well."""
+        ...
+
+    def quarantined(self) -> list[tuple[float, str, str]]:
+        """(when, sender, problem), newest first."""
+        ...
+
+    def spool(self, key: str, record: bytes, at: float) -> None:
+        """Keep a run record until the run log has it; the same key replaces."""
+        ...
+
+    def spooled(self) -> list[Spooled]:
+        """Run records that the run log does not have yet, oldest first."""
+        ...
+
+    def mark_logged(self, key: str, address: str, at: float) -> None:
+        """The run log has it; the record is dropped, the address kept."""
+        ...
+
+    def logged(self, key: str) -> str:
+        """The address of a record in the run log, or ""."""
+        ...

@@ -1,0 +1,183 @@
+"""A submission: one job, asked of one or more domains. Wait for it, read it, cancel it."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from darkroom.errors import UnreachableError
+from darkroom.model.submitted import JobRow, SubmissionRow
+from darkroom.policy.transitions import FINAL
+from darkroom.scientist.advice import advice, is_finished
+from darkroom.scientist.outputs import ReleasedModel
+from darkroom.scientist.results import DomainResult, Results
+from darkroom.scientist.shown import Shown
+from darkroom.scientist.summary import summarise
+
+
+if TYPE_CHECKING:
+    from darkroom.scientist.session import Session
+
+
+POLL_SECONDS = 2.0  # another notebook may have collected what we wait for
+RETRY_SECONDS = 1.0
+
+
+class Submission(Shown):
+    """A live view: every look at it reads what is stored on this machine."""
+
+    def __init__(self, submission_id: str, *, session: "Session") -> None:
+        self.id = submission_id
+        self.session = session
+        self._renderer = session.renderer
+
+    @property
+    def row(self) -> SubmissionRow:
+        """What is stored, now."""
+        return self.session.store.submission(self.id)
+
+    @property
+    def name(self) -> str:
+        """The job's name."""
+        return self.row.name
+
+    @property
+    def project(self) -> str:
+        """The label that budgets and run logs group by."""
+        return self.row.project
+
+    @property
+    def jobs(self) -> dict[str, JobRow]:
+        """What is known of each job, by domain."""
+        return {job.label: job for job in self.row.jobs}
+
+    @property
+    def state(self) -> dict[str, str]:
+        """The state of each job, by domain."""
+        return {label: job.state for label, job in self.jobs.items()}
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is to come."""
+        return all(is_finished(job) for job in self.row.jobs)
+
+    @property
+    def digests(self) -> dict[str, dict[str, str]]:
+        """`code_digest` and `job_digest` of each job: what an owner approves."""
+        return {
+            label: {
+                "code_digest": job.request.spec.code_digest,
+                "job_digest": job.request.job_digest,
+            }
+            for label, job in self.jobs.items()
+        }
+
+    def advice(self) -> list[str]:
+        """What has to happen next, and who does it."""
+        owners = self.session.owners()
+        lines = (advice(j, owners.get(j.request.audience, "the owner")) for j in self.row.jobs)
+        return [line for line in lines if line]
+
+    def refresh(self) -> "Submission":
+        """Send what is unsent and take in what arrived, without waiting.
+
+        Raises:
+            UnreachableError: the gateway does not answer; nothing is lost.
+        """
+        self.session.collector.flush()
+        while self.session.collector.collect(wait=0):
+            pass
+        return self
+
+    def wait(self, timeout: float | None = None) -> "Submission":
+        """Wait until every domain has answered, showing how far each is.
+
+        Interrupting the cell stops only the waiting. When a job waits for a person, the
+        table says for whom and what they do next.
+
+        Args:
+            timeout: seconds, or None for as long as it takes.
+
+        Returns:
+            This submission; ask `.finished` when a timeout was given.
+        """
+        clock = self.session.clock
+        end = None if timeout is None else clock.monotonic() + timeout
+        with self.session.progress(self.name) as progress:
+            note = ""
+            while True:
+                progress.show(self.row.jobs, [*self.advice(), *([note] if note else [])])
+                left = POLL_SECONDS if end is None else end - clock.monotonic()
+                if self.finished or left <= 0:
+                    break
+                try:
+                    self.session.collector.flush()
+                    self.session.collector.collect(wait=min(POLL_SECONDS, left))
+                    note = ""
+                except UnreachableError as error:
+                    note = f"{error.message}: waiting for it; nothing is lost"
+                    self.session.pause(min(RETRY_SECONDS, left))
+        return self
+
+    @property
+    def results(self) -> Results:
+        """The verified results so far."""
+        found: dict[str, DomainResult] = {}
+        others: dict[str, JobRow] = {}
+        for label, job in self.jobs.items():
+            row = self.session.store.result(job.request.job_id)
+            if row is None:
+                others[label] = job
+            else:
+                found[label] = DomainResult(job.request, row, renderer=self._renderer)
+        return Results(found, others=others, renderer=self._renderer)
+
+    @property
+    def models(self) -> dict[str, dict[str, ReleasedModel]]:
+        """Released models by domain and output."""
+        return self.results.models
+
+    def cancel(self) -> "Submission":
+        """Ask every domain that is not finished to stop; partial outputs are destroyed there.
+
+        Raises:
+            UnreachableError: the gateway does not answer; the wish is kept and sent later.
+        """
+        post, store = self.session.post, self.session.store
+        for job in self.row.jobs:
+            if job.state not in FINAL:
+                letter = post.write(
+                    "job.cancel", job.request.audience, {"job_id": job.request.job_id}
+                )
+                store.add_letter(letter)
+        return self.refresh()
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """The submission as JSON values, by domain: digests, states, bytes, seconds."""
+        rows = {
+            label: row
+            for label, job in self.jobs.items()
+            if (row := self.session.store.result(job.request.job_id)) is not None
+        }
+        return summarise(self.jobs, self.results, rows)
+
+    def receipts(self) -> dict[str, dict[str, Any]]:
+        """The signed release of each domain: who approved and released which bytes."""
+        return {label: result.release for label, result in self.results.items()}
+
+
+class Submissions(Shown):
+    """All submissions of this machine, newest first."""
+
+    def __init__(self, rows: list[SubmissionRow], *, session: "Session") -> None:
+        self.rows = rows
+        self._session = session
+        self._renderer = session.renderer
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Submission]:
+        return (Submission(row.id, session=self._session) for row in self.rows)
+
+    def __getitem__(self, index: int) -> Submission:
+        """The submission at a place in the list; 0 is the newest."""
+        return Submission(self.rows[index].id, session=self._session)

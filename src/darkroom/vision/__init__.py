@@ -1,0 +1,1 @@
+"""SEE: boxes in, boxes and measures out; arrays only, no files and no models."""

@@ -1,0 +1,124 @@
+"""What every `FootageStore` does. Run on a folder, and on a real S3 server."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from darkroom.adapters.clock import SystemClock
+from darkroom.adapters.footage.folder import FolderFootage
+from darkroom.adapters.footage.sealed import SealedFootage
+from darkroom.errors import StateError, UnknownNameError
+from darkroom.ports import FootageStore
+from tests.footage.faces import contents, make_face
+from tests.conformance.s3_server import S3Server, s3_server  # noqa: F401 - a fixture
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> FootageStore:
+    if request.param == "folder":
+        return FolderFootage(tmp_path / "footage")
+    server = request.getfixturevalue("s3_server")
+    return SealedFootage(
+        blobs=server.store(f"b-{abs(hash(str(tmp_path))):x}"),
+        key=os.urandom(32),
+        cache=tmp_path / "cache",
+        cache_mib=16,
+        clock=SystemClock(),
+    )
+
+
+def test_what_was_put_is_materialised_byte_for_byte(store, tmp_path):
+    manifest = make_face(tmp_path / "face")
+
+    store.put(tmp_path / "face", manifest)
+    shutil.copytree(tmp_path / "face", tmp_path / "kept")
+    shutil.rmtree(tmp_path / "face")  # the store does not lean on what it was given
+    face = store.materialise(manifest.version)
+
+    assert contents(tmp_path / "kept") == contents(face)
+    assert manifest == store.manifest(manifest.version)
+
+
+def test_the_same_version_twice_is_once(store, tmp_path):
+    manifest = make_face(tmp_path / "face")
+
+    for _ in range(2):
+        store.put(tmp_path / "face", manifest)
+
+    assert [manifest.version] == store.versions("plaza")
+
+
+def test_versions_come_oldest_first_and_by_dataset(store, tmp_path):
+    made = []
+    for seed in (5, 3, 9):
+        made.append(make_face(tmp_path / str(seed), seed=seed))
+        store.put(tmp_path / str(seed), made[-1])
+    other = make_face(tmp_path / "other", dataset="plaza-2")
+    store.put(tmp_path / "other", other)
+
+    assert [m.version for m in made] == store.versions("plaza")
+    assert [other.version] == store.versions("plaza-2")
+    assert [] == store.versions("nothing-here")
+
+
+def test_an_unknown_version_is_said(store):
+    for ask in (store.manifest, store.materialise):
+        with pytest.raises(UnknownNameError):
+            ask("sha256:" + "0" * 64)
+
+
+def test_a_face_that_is_not_what_its_manifest_says_is_refused_and_leaves_nothing(store, tmp_path):
+    manifest = make_face(tmp_path / "face")
+    segment = next((tmp_path / "face" / "segments").iterdir())
+    segment.write_bytes(segment.read_bytes()[:-1] + b"x")
+
+    with pytest.raises(StateError):
+        store.put(tmp_path / "face", manifest)
+
+    assert [] == store.versions("plaza")
+
+
+def test_a_missing_file_is_refused_and_a_mended_face_goes_in(store, tmp_path):
+    manifest = make_face(tmp_path / "face")
+    segment = next((tmp_path / "face" / "segments").iterdir())
+    data = segment.read_bytes()
+    segment.unlink()
+    with pytest.raises(StateError):
+        store.put(tmp_path / "face", manifest)
+
+    segment.write_bytes(data)
+    store.put(tmp_path / "face", manifest)
+
+    assert store.materialise(manifest.version).is_dir()
+
+
+def test_files_that_a_job_will_see_are_read_only(store, tmp_path):
+    manifest = make_face(tmp_path / "face")
+    store.put(tmp_path / "face", manifest)
+
+    face = store.materialise(manifest.version)
+
+    assert {0o444} == {p.stat().st_mode & 0o777 for p in face.rglob("*/*") if p.is_file()}
+
+
+def test_a_changed_local_copy_is_never_handed_to_a_job(store, tmp_path):
+    manifest = make_face(tmp_path / "face")
+    store.put(tmp_path / "face", manifest)
+    face = store.materialise(manifest.version)
+    target = next((face / "segments").iterdir())
+    target.chmod(0o644)
+    changed = bytearray(target.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    target.write_bytes(changed)
+
+    try:  # refused, or fetched again: never the changed bytes
+        face = store.materialise(manifest.version)
+    except StateError:
+        return
+    assert changed != (face / "segments" / target.name).read_bytes()
+
+
+def test_it_says_where_it_is(store):
+    assert any(word in store.describe() for word in ("folder", "s3://"))

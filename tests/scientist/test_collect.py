@@ -1,0 +1,371 @@
+"""What comes back is believed only when everything fits; one bad letter stops no other."""
+
+import json
+
+import pytest
+
+import darkroom
+from darkroom.errors import DeniedError, JobFailedError, TrustError, UnknownNameError
+from darkroom.model.canonical import canonical
+from tests.scientist.conftest import request_in
+
+
+TABLE = canonical({"columns": {"camera": "text", "n": "int"}, "rows": [["cam1", 7], ["cam2", 1]]})
+
+
+@darkroom.job(
+    outputs={"counts": darkroom.Table(columns={"camera": "text", "n": "int"}, max_rows=10)},
+    parameters={"threshold": "float"},
+)
+def count(data, params):
+    return {"counts": [("cam1", 2)]}
+
+
+@pytest.fixture
+def sent(bench):
+    """A submission to north, and the request as north got it."""
+    submission = count.submit(bench.dataset(), threshold=0.3)
+    (letter,) = bench.domains["north"].inbox()
+    return bench, submission, request_in(letter), letter
+
+
+def test_the_letter_carries_code_request_and_mock_summary(sent):
+    _, submission, request, letter = sent
+
+    assert letter.kind == "job.submit"
+    assert set(letter.attachments) == {"code/job.py"}
+    assert b"def count(data, params):" in letter.attachments["code/job.py"]
+    assert request.parameters == {"threshold": 0.3}
+    assert letter.body["mock"]["outputs"]["counts"]["rows"] == 1
+    assert submission.digests["north"]["job_digest"] == request.job_digest
+    assert submission.state == {"north": "sent"}
+
+
+def test_a_verified_result_becomes_a_data_frame(sent):
+    bench, submission, request, _ = sent
+    bench.domains["north"].say(request.job_id, "running", shards=(1, 2))
+    bench.domains["north"].release(request, {"counts": TABLE})
+
+    submission.wait()
+
+    frame = submission.results["north"]["counts"]
+    assert frame.to_dict("list") == {"camera": ["cam1", "cam2"], "n": [7, 1]}
+    assert submission.results["north"].approved_by == "olga"
+    assert submission.results.table("counts").columns[0] == "domain"
+    assert submission.finished
+
+
+def test_results_survive_a_restart_of_the_kernel(sent):
+    bench, submission, request, _ = sent
+    bench.domains["north"].release(request, {"counts": TABLE})
+    submission.wait()
+
+    again = bench.again().job(submission.id[:5])
+
+    assert len(again.results["north"]["counts"]) == 2
+    assert bench.again().job(request.job_digest).id == submission.id
+
+
+def test_the_same_result_twice_changes_nothing(sent):
+    bench, submission, request, _ = sent
+    bench.domains["north"].release(request, {"counts": TABLE})
+    submission.wait()
+    other = TABLE.replace(b"7", b"8")
+    bench.domains["north"].release(request, {"counts": other})
+    submission.refresh()
+
+    assert submission.results["north"]["counts"]["n"].tolist() == [7, 1]
+
+
+def test_the_log_comes_only_when_it_was_released(sent):
+    bench, submission, request, _ = sent
+    bench.domains["north"].release(request, {"counts": TABLE, "log": b"hello\n"})
+    submission.wait()
+
+    assert submission.results["north"].log == "hello\n"
+    assert list(submission.results["north"]) == ["counts"]
+
+
+# ---------------------------------------------------------------------------- the attacks
+
+
+def tampered_output(bench, request):
+    body = bench.domains["north"].release_body(request, {"counts": TABLE})
+    statement = bench.domains["north"].keyring.sign("release", body).to_mapping()
+    changed = TABLE.replace(b"7", b"9")
+    bench.domains["north"].send_result(request, statement, {"counts": changed})
+
+
+def wrong_signer(bench, request, keys):
+    body = bench.domains["north"].release_body(request, {"counts": TABLE})
+    statement = keys["mallory"].sign("release", body).to_mapping()
+    bench.domains["north"].send_result(request, statement, {"counts": TABLE})
+
+
+def broken_signature(bench, request):
+    body = bench.domains["north"].release_body(request, {"counts": TABLE})
+    statement = bench.domains["north"].keyring.sign("release", body).to_mapping()
+    statement["body"]["approved_by"] = "somebody"
+    bench.domains["north"].send_result(request, statement, {"counts": TABLE})
+
+
+def another_kind(bench, request):
+    body = bench.domains["north"].release_body(request, {"counts": TABLE})
+    statement = bench.domains["north"].keyring.sign("decision", body).to_mapping()
+    bench.domains["north"].send_result(request, statement, {"counts": TABLE})
+
+
+def another_job_digest(bench, request):
+    bench.domains["north"].release(request, {"counts": TABLE}, job_digest="sha256:" + "0" * 64)
+
+
+def another_dataset_version(bench, request):
+    other = "sha256:" + "3" * 64
+    bench.domains["north"].release(request, {"counts": TABLE}, dataset_version=other)
+
+
+def another_domain(bench, request):
+    bench.domains["north"].release(request, {"counts": TABLE}, domain="east")
+
+
+def an_undeclared_output(bench, request):
+    bench.domains["north"].release(request, {"counts": TABLE, "frames": b"\xff\xd8\xff"})
+
+
+def a_missing_output(bench, request):
+    bench.domains["north"].release(request, {})
+
+
+def too_many_rows(bench, request):
+    rows = [["cam1", n] for n in range(11)]
+    table = canonical({"columns": {"camera": "text", "n": "int"}, "rows": rows})
+    bench.domains["north"].release(request, {"counts": table})
+
+
+def a_text_as_long_as_a_picture(bench, request):
+    table = {"columns": {"camera": "text", "n": "int"}, "rows": [["x" * 81, 1]]}
+    bench.domains["north"].release(request, {"counts": canonical(table)})
+
+
+def other_columns(bench, request):
+    table = {"columns": {"camera": "text", "m": "int"}, "rows": []}
+    bench.domains["north"].release(request, {"counts": canonical(table)})
+
+
+def not_json(bench, request):
+    bench.domains["north"].release(request, {"counts": b"\x80\x04pickle"})
+
+
+def unknown_facts(bench, request):
+    bench.domains["north"].release(request, {"counts": TABLE}, facts={"pixels": "aGVsbG8="})
+
+
+def a_field_too_many(bench, request):
+    bench.domains["north"].release(request, {"counts": TABLE}, note="hello")
+
+
+def no_release_at_all(bench, request):
+    bench.domains["north"].send_result(request, {}, {"counts": TABLE})
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    "attack",
+    [
+        tampered_output, broken_signature, another_kind, another_job_digest,
+        another_dataset_version, another_domain, an_undeclared_output, a_missing_output,
+        too_many_rows, a_text_as_long_as_a_picture, other_columns, not_json, unknown_facts,
+        a_field_too_many, no_release_at_all,
+    ],
+)  # fmt: skip
+def test_a_result_that_does_not_fit_is_never_shown(sent, attack):
+    bench, submission, request, _ = sent
+    attack(bench, request)
+    bench.domains["north"].say(request.job_id, "released")
+
+    submission.wait(timeout=5)
+
+    assert not submission.results
+    with pytest.raises(TrustError):
+        submission.results["north"]
+    assert len(bench.session.store.quarantined()) == 1
+    assert submission.finished
+
+
+@pytest.mark.attack
+def test_a_release_signed_with_another_key_is_never_shown(sent, keys):
+    bench, submission, request, _ = sent
+    wrong_signer(bench, request, keys)
+    submission.refresh()
+
+    assert not submission.results
+    assert "another key" in bench.session.store.quarantined()[0][2]
+
+
+def test_a_good_result_after_a_bad_one_is_taken(sent):
+    bench, submission, request, _ = sent
+    tampered_output(bench, request)
+    bench.domains["north"].release(request, {"counts": TABLE})
+    submission.refresh()
+
+    assert submission.results["north"]["counts"]["n"].tolist() == [7, 1]
+
+
+@pytest.mark.attack
+def test_another_domain_cannot_speak_about_our_job(sent):
+    bench, submission, request, _ = sent
+    bench.domains["east"].say(request.job_id, "rejected", "no")
+    bench.domains["east"].release(request, {"counts": TABLE})
+    submission.refresh()
+
+    assert submission.state == {"north": "sent"}
+    assert not submission.results
+    assert submission.jobs["north"].problem == ""
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"job_id": 5},
+        {"state": "flying", "seq": 1},
+        {"state": "running", "seq": True},
+        {"state": "running", "seq": 1, "shards": [3, 1]},
+        {"state": "running", "seq": 1, "reasons": "no"},
+        {"state": ["running"], "seq": 1},
+    ],
+)
+def test_a_malformed_letter_stops_no_other(sent, body):
+    bench, submission, request, _ = sent
+    bench.domains["north"].send("job.state", {"job_id": request.job_id, **body})
+    bench.domains["north"].say(request.job_id, "approved")
+    submission.refresh()
+
+    assert submission.state == {"north": "approved"}
+    assert len(bench.session.store.quarantined()) == 1
+
+
+def test_an_older_state_never_overwrites_a_newer_one(sent):
+    bench, submission, request, _ = sent
+    bench.domains["north"].say(request.job_id, "running", seq=5)
+    bench.domains["north"].say(request.job_id, "approved", seq=3)
+    submission.refresh()
+
+    assert submission.state == {"north": "running"}
+
+
+@pytest.mark.attack
+def test_a_corrupt_envelope_is_put_aside(sent):
+    bench, submission, request, _ = sent
+    bench.domains["north"].say(request.job_id, "running")
+    box = bench.exchange.boxes["alice"]
+    from dataclasses import replace
+
+    envelope = bytearray(box[0].envelope)
+    envelope[len(envelope) // 2] ^= 1
+    box[0] = replace(box[0], envelope=bytes(envelope))
+    bench.domains["north"].say(request.job_id, "produced")
+    submission.refresh()
+
+    assert submission.state == {"north": "produced"}
+
+
+# ------------------------------------------------------------------- how a job may end
+
+
+def test_a_rejected_job_says_why(sent):
+    bench, submission, request, _ = sent
+    bench.domains["north"].say(request.job_id, "rejected", "limit wall_seconds is above")
+    submission.wait()
+
+    with pytest.raises(DeniedError, match="limit wall_seconds is above"):
+        submission.results["north"]
+    assert "limit wall_seconds" in repr(submission)
+
+
+@pytest.mark.parametrize(("state", "error"), [("withheld", DeniedError), ("failed", JobFailedError)])
+def test_other_ends_have_their_error(sent, state, error):
+    bench, submission, request, _ = sent
+    bench.domains["north"].say(request.job_id, state, "memory (1024 MiB)")
+    submission.wait()
+
+    with pytest.raises(error, match="memory"):
+        submission.results["north"]
+
+
+def test_an_unfinished_job_has_no_result_yet(sent):
+    _, submission, _, _ = sent
+
+    with pytest.raises(JobFailedError, match="not finished"):
+        submission.results["north"]
+    with pytest.raises(UnknownNameError, match="nroth"):
+        submission.results["nroth"]
+
+
+def test_waiting_for_a_person_says_for_whom_and_what_they_do(sent):
+    bench, submission, request, _ = sent
+    bench.domains["north"].say(request.job_id, "screened")
+    submission.wait(timeout=0)
+    submission.refresh()
+    digest = request.job_digest.removeprefix("sha256:")[:12]
+
+    assert f"darkroom review approve {digest}" in submission.advice()[0]
+    assert "north-owner" in submission.advice()[0]
+
+    bench.domains["north"].say(request.job_id, "produced")
+    submission.refresh()
+    assert f"darkroom release approve {request.job_id}" in submission.advice()[0]
+
+
+def test_cancel_asks_every_domain_that_is_not_finished(sent):
+    bench, submission, request, _ = sent
+    submission.cancel()
+
+    (letter,) = bench.domains["north"].inbox()
+    assert (letter.kind, letter.body) == ("job.cancel", {"job_id": request.job_id})
+    bench.domains["north"].say(request.job_id, "cancelled")
+    assert submission.wait().state == {"north": "cancelled"}
+
+
+def test_a_gateway_that_is_away_loses_nothing(bench):
+    dataset = bench.dataset()
+    profiles = bench.session.catalogue.profiles()
+    bench.session.catalogue.profiles = lambda: profiles
+    bench.exchange.down = True
+
+    submission = count.submit(dataset, threshold=0.5)
+
+    assert submission.state == {"north": "queued"}
+    assert "kept here" in bench.said[-1]
+    submission.wait(timeout=3)
+    bench.exchange.down = False
+    bench.again().job(submission.id).refresh()
+    (letter,) = bench.domains["north"].inbox()
+    assert request_in(letter).parameters == {"threshold": 0.5}
+    submission.refresh()
+    assert bench.domains["north"].inbox() == []  # sent once
+
+
+def test_a_bounced_job_fails_with_the_reason(sent):
+    bench, submission, _, letter = sent
+    from darkroom.ports import Parcel
+
+    bench.exchange.boxes["alice"] = [
+        Parcel(cursor=99, id=letter.id, sender="alice", sent_at=0.0, envelope=b"",
+               bounced="the mailbox did not collect it in time")
+    ]  # fmt: skip
+    submission.wait()
+
+    with pytest.raises(JobFailedError, match="did not collect it"):
+        submission.results["north"]
+
+
+def test_receipts_are_the_signed_statements(sent):
+    bench, submission, request, _ = sent
+    bench.domains["north"].release(request, {"counts": TABLE})
+    submission.wait()
+
+    receipt = submission.receipts()["north"]
+    assert receipt["kind"] == "release"
+    assert json.loads(json.dumps(receipt)) == receipt
