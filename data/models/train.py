@@ -29,12 +29,12 @@ from darkroom.scene.world import World
 
 
 SEED = 20_261_121
-WORLDS = 40
+WORLDS = 96
 CAMERAS = 3
-FRAMES = 30
-"""Per camera, one every four seconds: neighbours would teach little."""
-HELD_OUT_WORLDS = 4
-STEPS = 1700
+FRAMES = 12
+"""Per camera, one every ten seconds: neighbours would teach little."""
+HELD_OUT_WORLDS = 8
+STEPS = 1200
 Frame = tuple[NDArray[np.uint8], Annotations]
 
 
@@ -44,8 +44,8 @@ def training_recipe(number: int) -> WorldRecipe:
     busyness = ("quiet", "moderate", "busy", "busy")[number % 4]
     return WorldRecipe(
         seed=int(rng.integers(2**62)),
-        duration=4.0 * FRAMES,
-        cameras=tuple(CameraSpec(id=f"camera-{k}", fps=0.25) for k in range(CAMERAS)),
+        duration=10.0 * FRAMES,
+        cameras=tuple(CameraSpec(id=f"camera-{k}", fps=0.1) for k in range(CAMERAS)),
         look=random_look(rng, "day"),
         traffic=random_traffic(rng, busyness),
     )

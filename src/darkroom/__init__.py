@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
+    from darkroom.bootstrap.owner import open_desk as open_desk
     from darkroom.bootstrap.scientist import connect as connect
+    from darkroom.display import pictures as pictures
     from darkroom.display import plots as plots
     from darkroom.model import output as outputs
     from darkroom.model.job import Limits as Limits
@@ -32,6 +34,8 @@ _EXPORTS: dict[str, tuple[str, str]] = {
     # at the notebook
     "connect": ("darkroom.bootstrap.scientist", "connect"),
     "job": ("darkroom.scientist.job", "job"),
+    "open_desk": ("darkroom.bootstrap.owner", "open_desk"),
+    "pictures": ("darkroom.display.pictures", ""),
     "plots": ("darkroom.display.plots", ""),
     "errors": ("darkroom.errors", ""),
     # what a job declares

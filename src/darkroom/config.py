@@ -133,6 +133,22 @@ class DomainConfig:
         )
 
 
+class _StrictLoader(yaml.SafeLoader):
+    """PyYAML keeps the last of two equal keys in silence; an owner must not sign that."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping whose keys are all different."""
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if key in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML mapping from a file, safely loaded.
 
@@ -140,7 +156,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         SpecError: not there, not YAML (with the line), or not a mapping.
     """
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = _StrictLoader(path.read_text(encoding="utf-8")).get_single_data()  # type: ignore[no-untyped-call]
     except OSError as error:
         raise SpecError(
             f"{path} cannot be read: {error.strerror}", next_step="check the path"
@@ -148,7 +164,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise SpecError(f"{path}{where} is not YAML", next_step="mend the syntax there") from error
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise SpecError(f"{path}{where}: {problem}", next_step="mend that line") from error
     if not isinstance(value, dict):
         raise SpecError(f"{path} is not a mapping", next_step="start with key: value")
     return value

@@ -51,6 +51,10 @@ def test_a_good_file_gives_frozen_values(tmp_path):
         (("2026-06-01T12:00:00Z", "yesterday"), "start"),
         (("title: West gate", "title: West gate\nworkers: 0"), "workers"),
         (("datasets:\n", "datasets: ["), "line"),
+        (
+            ("title: West gate", "title: East gate\ntitle: West gate"),
+            "line 4: the key 'title' stands twice",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_the_file(tmp_path, change, named):

@@ -1,9 +1,9 @@
 """A real S3 server for tests: `rclone serve s3`, loopback, on a folder that goes away.
 
-    from tests.conformance.s3_server import s3_server  # noqa: F401 - a fixture
+from tests.conformance.s3_server import s3_server  # noqa: F401 - a fixture
 
-    def test_it(s3_server):
-        store = s3_server.store("bucket")
+def test_it(s3_server):
+    store = s3_server.store("bucket")
 """
 
 import secrets

@@ -85,7 +85,7 @@ def test_keys_are_sorted_and_only_those_with_the_prefix(store):
 
 def test_more_keys_than_one_listing_of_s3_holds(store, request):
     if isinstance(store, FolderBlobStore):
-        root = store._root  # noqa: SLF001 - 1001 puts with their fsync take seconds
+        root = store._root
     else:
         root = request.getfixturevalue("s3_server").root / store._bucket
     (root / "many").mkdir()

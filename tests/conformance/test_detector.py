@@ -35,9 +35,7 @@ def frames():
     for domain in ("north", "east"):
         world = World(domain_recipe(domain))
         frames += [
-            world.frame(camera.id, index)
-            for camera in world.cameras
-            for index in range(5, 300, 14)
+            world.frame(camera.id, index) for camera in world.cameras for index in range(5, 300, 14)
         ]
     return frames
 

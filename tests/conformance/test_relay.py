@@ -110,9 +110,9 @@ def test_only_the_holder_of_the_keys_registers_an_identity(parties, gateway):
 
 
 def test_who_is_not_registered_is_told_so(gateway):
-    with gateway.relay(SycKeyring.generate("stranger", "scientist")) as relay:
-        with pytest.raises(UnknownNameError, match="stranger"):
-            relay.receive(wait=0)
+    keyring = SycKeyring.generate("stranger", "scientist")
+    with gateway.relay(keyring) as relay, pytest.raises(UnknownNameError, match="stranger"):
+        relay.receive(wait=0)
 
 
 def test_an_unknown_name_is_an_error(parties):

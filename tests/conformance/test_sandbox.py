@@ -88,6 +88,11 @@ LIMITS = [
         {},
         "processes (32)",
     ),
+    (
+        "import threading\nwhile True: threading.Thread(target=threading.Event().wait).start()",
+        {},
+        "processes (32)",
+    ),
 ]
 
 
@@ -218,6 +223,8 @@ def test_the_same_holds_for_an_ordinary_user() -> None:
     command = ["bwrap", "--dev-bind", "/", "/", "--die-with-parent"]
     if not os.stat(hidden).st_mode & 0o001:
         command += ["--perms", "0755", "--tmpfs", str(hidden)]
+        for parent in reversed(base.parents[:-2]):
+            command += ["--perms", "0755", "--dir", str(parent)]
         command += ["--ro-bind", str(base), str(base)]
     command += ["setpriv", "--reuid=64599", "--regid=64599", "--clear-groups"]
     command += ["--inh-caps=-all", "--bounding-set=-all"]

@@ -72,7 +72,7 @@ def test_the_same_picture_is_sealed_differently_every_time(make, s3_server, buck
     make().put(tmp_path / "face", manifest)
     before = objects(s3_server, bucket)
     for path in before:
-        (s3_server.root / bucket / path).unlink()
+        make()._blobs.delete(path)
     make(cache="other").put(tmp_path / "face", manifest)
 
     after = objects(s3_server, bucket)
@@ -89,8 +89,13 @@ def test_another_key_opens_nothing(make, tmp_path):
         make(key=b"x" * 32, cache="other").materialise(manifest.version)
 
 
-@pytest.mark.parametrize("kind", ["versions", "pieces"])
-@pytest.mark.parametrize("harm", ["flip", "cut", "empty", "swap", "gone"])
+@pytest.mark.parametrize(
+    ("kind", "harm"),
+    [
+        *((kind, harm) for kind in ("versions", "pieces") for harm in ("flip", "cut", "empty", "swap")),
+        ("pieces", "gone"),  # a version that is gone is an unknown version
+    ],
+)
 def test_a_touched_object_is_noticed(make, s3_server, bucket, tmp_path, kind, harm):
     manifest = make_face(tmp_path / "face")
     other = make_face(tmp_path / "other", seed=2)
@@ -103,8 +108,6 @@ def test_a_touched_object_is_noticed(make, s3_server, bucket, tmp_path, kind, ha
         mine = [p for p in mine if p.endswith(hexes)] + [p for p in mine if not p.endswith(hexes)]
     target = s3_server.root / bucket / mine[0]
     data = bytearray(target.read_bytes())
-    if harm == "gone" and kind == "versions":
-        pytest.skip("a version that is gone is an unknown version")
     match harm:
         case "flip":
             data[len(data) // 2] ^= 1
@@ -116,7 +119,7 @@ def test_a_touched_object_is_noticed(make, s3_server, bucket, tmp_path, kind, ha
         case "swap":
             target.write_bytes((s3_server.root / bucket / mine[-1]).read_bytes())
         case "gone":
-            target.unlink()
+            store._blobs.delete(mine[0])
 
     with pytest.raises(StateError):
         for version in (manifest.version, other.version):
@@ -178,7 +181,7 @@ def test_a_cached_face_needs_no_store(make, s3_server, bucket, tmp_path):
     store.put(tmp_path / "face", manifest)
     store.materialise(manifest.version)
     for path in objects(s3_server, bucket):
-        (s3_server.root / bucket / path).unlink()
+        store._blobs.delete(path)
 
     assert contents(tmp_path / "face") == contents(store.materialise(manifest.version))
 

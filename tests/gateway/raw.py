@@ -1,6 +1,7 @@
 """Requests that no well-behaved client makes."""
 
 import socket
+from typing import Self
 
 import httpx
 
@@ -17,7 +18,7 @@ class Raw:
             trust_env=False,
         )
 
-    def __enter__(self) -> "Raw":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -27,12 +28,16 @@ class Raw:
         return self._client.request(method, path, **more)
 
 
-def send_bytes(address: str, data: bytes) -> bytes:
-    """Write bytes to a gateway's socket; what comes back until it closes."""
+def send_bytes(address: str, data: bytes, *, half_close: bool = True) -> bytes:
+    """Write bytes to a gateway's socket; what comes back until it closes.
+
+    Without `half_close` the gateway must be the one that hangs up.
+    """
     host, _, port = address.removeprefix("http://").rpartition(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
+        if half_close:
+            connection.shutdown(socket.SHUT_WR)
         answer = b""
         while piece := connection.recv(65536):
             answer += piece

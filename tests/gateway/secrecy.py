@@ -92,9 +92,7 @@ def _unpacked(data: bytes) -> Iterator[bytes]:
 def _decompressed(magic: bytes, data: memoryview) -> bytes:
     try:
         if magic.startswith(b"PK"):
-            names = int.from_bytes(data[26:28], "little") + int.from_bytes(
-                data[28:30], "little"
-            )
+            names = int.from_bytes(data[26:28], "little") + int.from_bytes(data[28:30], "little")
             return zlib.decompressobj(-15).decompress(data[30 + names :], MAX_UNPACKED)
         if magic.startswith(b"BZh"):
             return bz2.BZ2Decompressor().decompress(data, MAX_UNPACKED)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from darkroom.adapters.clock import SystemClock
 from darkroom.adapters.http.relay import HttpRelay
@@ -66,7 +67,11 @@ class Gateway:
         """A client of a fresh identity that is registered."""
         keyring = SycKeyring.generate(name, role)
         relay = self.relay(keyring, **more)
-        relay.register(keyring.identity)
+        try:
+            relay.register(keyring.identity)
+        except BaseException:
+            relay.close()
+            raise
         return relay
 
 
@@ -87,9 +92,7 @@ def serving(
     def run() -> None:
         try:
             serve(
-                GatewaySettings(
-                    state=state, port=0, limits=limits or GatewayLimits(), **settings
-                ),
+                GatewaySettings(state=state, port=0, limits=limits or GatewayLimits(), **settings),
                 say=said.append,
                 started=ready,
                 clock=clock,
@@ -144,7 +147,7 @@ class GatewayProcess:
         assert self.address, "".join(lines)
         self.port = int(self.address.rpartition(":")[2])
 
-    def __enter__(self) -> "GatewayProcess":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

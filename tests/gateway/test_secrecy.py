@@ -75,7 +75,7 @@ def test_the_search_finds_what_is_hidden_as(tmp_path, hide):
     hidden = hide(b"some more words before it; " + CODE)
     (tmp_path / "gateway.sqlite-wal").write_bytes(b"\x00\x01page" + hidden + b"\x00")
 
-    with pytest.raises(AssertionError, match="a piece of code lies in gateway.sqlite-wal"):
+    with pytest.raises(AssertionError, match=r"a piece of code lies in gateway\.sqlite-wal"):
         assert_gateway_holds_no(tmp_path, {"code": CODE})
 
 

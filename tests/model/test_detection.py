@@ -60,9 +60,7 @@ def test_empty_detections_have_the_shape_of_boxes():
 
 
 def test_rows_are_picked_by_mask_by_index_and_by_confidence():
-    found = Detections(
-        xyxy=BOX * 3, confidence=[0.1, 0.9, 0.5], class_id=[0, 1, 2]
-    )
+    found = Detections(xyxy=BOX * 3, confidence=[0.1, 0.9, 0.5], class_id=[0, 1, 2])
 
     assert found.select([2, 1]).class_id.tolist() == [2, 1]
     assert found.select(found.class_id == 0).class_id.tolist() == [0]
@@ -107,9 +105,7 @@ def test_wrong_annotations_are_refused(fault, values):
 
 def test_nobody_is_in_one_picture_twice():
     with pytest.raises(DataError, match="twice"):
-        Annotations(
-            xyxy=BOX * 2, class_id=[0, 0], identity=[7, 7], visibility=[1.0, 1.0]
-        )
+        Annotations(xyxy=BOX * 2, class_id=[0, 0], identity=[7, 7], visibility=[1.0, 1.0])
 
 
 def test_many_unknown_objects_are_fine():

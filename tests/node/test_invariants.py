@@ -56,7 +56,8 @@ class Life(RuleBasedStateMachine):
         far=st.lists(st.integers(0, 3), min_size=1, max_size=3),
     )
     def a_policy_and_jobs_that_got_so_far(self, by_rule, release, far):
-        self.by_rule = {spec().code_digest} if by_rule else set()
+        both = {spec().code_digest, spec(split="camera").code_digest}
+        self.by_rule = both if by_rule else set()
         self.village.sign_policy(
             self.village.policy(approve=tuple(self.by_rule), release=release)
         )
@@ -258,7 +259,7 @@ class Life(RuleBasedStateMachine):
 
 Life.TestCase.settings = settings(
     max_examples=15,
-    stateful_step_count=30,
+    stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

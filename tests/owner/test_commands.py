@@ -154,7 +154,9 @@ def test_from_a_request_to_a_released_output(place):
 
     shown = place.run("review", "show", request.job_digest)
     assert "def count(data, params):" in shown
-    page = Path(place.run("review", "open", request.job_digest[:19]).strip().removeprefix("file://"))
+    page = Path(
+        place.run("review", "open", request.job_digest[:19]).strip().removeprefix("file://")
+    )
     assert "<!doctype html>" in page.read_text()
     assert 0o600 == stat.S_IMODE(page.stat().st_mode)
     (command,) = re.findall(r"darkroom (review approve \S+)", page.read_text())

@@ -75,7 +75,7 @@ def test_the_owner_reads_all_that_the_approval_binds(town, review):
     for fact in (
         "alice", "plaza", "rush-hour", request.dataset_version, request.spec.code_digest,
         request.job_digest, request.submitter_fingerprint, "job:count", "tflite",
-        "camera (text), n (int)", "500 rows", "score", "0.3", "1024", "files/model.tflite",
+        "camera (text), n (int)", "500 rows", "score", "0.3", "1,024", "files/model.tflite",
         "def count(data, params):", "240", "no rule approves this code digest",
         f"darkroom review approve {request.job_digest} --state 'my owner'",
         f"darkroom review reject {request.job_digest} --state 'my owner' --reason '…'",
@@ -94,7 +94,7 @@ def test_hostile_code_becomes_neither_markup_nor_a_terminal_command(town):
     assert "script" not in page.tags
     assert "<script>alert(1)</script>" in page.shown
     assert "⟨U+202E RIGHT-TO-LEFT OVERRIDE⟩" in page.shown
-    assert "с⟨U+0441⟩ount" in page.shown  # noqa: RUF001 - Cyrillic, on purpose
+    assert "с⟨U+0441⟩ount" in page.shown
     assert "[bold red]not markup[/bold red]" in text
     assert "⟨U+001B ESC⟩" in text
     for output in (html, text):

@@ -3,11 +3,11 @@
 import pytest
 
 from darkroom.adapters.pysyft.verifier import SycVerifier
+from darkroom.display.review_text import plain_text
 from darkroom.errors import InputError, SpecError
 from darkroom.model.site_policy import Grant, SitePolicy
 from darkroom.model.statement import Statement
 from darkroom.owner.policy_view import policy_sheet
-from darkroom.display.review_text import plain_text
 from darkroom.post import Invitation
 
 
@@ -59,7 +59,9 @@ def test_a_policy_of_another_domain_is_not_signed(town):
 
 def test_what_a_policy_allows_is_said_in_plain_words():
     text = plain_text(
-        policy_sheet(policy(approve=("sha256:" + "ab" * 32,), release="auto", hosted_identities=True))
+        policy_sheet(
+            policy(approve=("sha256:" + "ab" * 32,), release="auto", hosted_identities=True)
+        )
     )
 
     assert "without anybody looking" in text

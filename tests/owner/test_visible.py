@@ -47,7 +47,9 @@ def test_what_hides_is_written_out(hostile, shown):
     assert marked(hostile)
 
 
-@pytest.mark.parametrize("text", ["def f(x): return 'ok'", "Zählung der Straße", "人を数える", "3 × 4"])
+@pytest.mark.parametrize(
+    "text", ["def f(x): return 'ok'", "Zählung der Straße", "人を数える", "3 × 4"]
+)
 def test_ordinary_text_stays_as_it_is(text):
     assert text == visible(text)
     assert 0 == marked(text)

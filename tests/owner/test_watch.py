@@ -44,7 +44,9 @@ def test_each_request_is_announced_once(town, listener):
     town.ask_review()
     rounds(town, listener, lambda: None, lambda: town.ask_release(job()), lambda: None)
 
-    assert ["count-people" in s.title or "outputs" in s.title for s in listener.sheets] == [True] * 2
+    assert ["count-people" in s.title or "outputs" in s.title for s in listener.sheets] == [
+        True
+    ] * 2
     assert 1 == len([line for line in listener.lines if line.startswith("watching")])
     assert [] == town.heard()
 

@@ -1,6 +1,5 @@
 """A domain, its owner and a scientist around a gateway in memory."""
 
-
 from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sqlite.owner_store import SqliteOwnerStore
@@ -155,5 +154,3 @@ class Town:
             self.north.post.acknowledge(deliveries[-1].cursor)
         assert all(d.letter for d in deliveries)
         return [d.letter for d in deliveries]
-
-

@@ -151,9 +151,7 @@ class MemoryRelay:
         self.gateway.tickets[key] = self.ours.name
         self.gateway.admitted.add((recipient, self.ours.name))
 
-    def send(
-        self, recipient: str, envelope_id: str, envelope: bytes, *, expires_in: float
-    ) -> None:
+    def send(self, recipient: str, envelope_id: str, envelope: bytes, *, expires_in: float) -> None:
         self._reach()
         if (recipient, self.ours.name) not in self.gateway.admitted:
             raise QuotaError(f"{recipient} has not admitted you", next_step="enrol")

@@ -47,9 +47,7 @@ def test_a_letter_arrives_whole(alice, north):
 
 def test_the_gateway_sees_nothing_of_it(gateway, alice, north):
     secret = b"def job(data, params)" * 5_000
-    sent = alice.post.write(
-        "job.cancel", "north", {"job_id": "needle"}, {"code/needle.py": secret}
-    )
+    sent = alice.post.write("job.cancel", "north", {"job_id": "needle"}, {"code/needle.py": secret})
     alice.post.send(sent)
 
     stored = [p.envelope for p in gateway.mailboxes["north"]]

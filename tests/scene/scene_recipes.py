@@ -17,9 +17,7 @@ def small_recipe(**changes):
     values = {
         "seed": 11,
         "duration": 60.0,
-        "cameras": tuple(
-            CameraSpec(id=name, width=160, height=128, fps=2.0) for name in "abc"
-        ),
+        "cameras": tuple(CameraSpec(id=name, width=160, height=128, fps=2.0) for name in "abc"),
         "traffic": Traffic(people_per_minute=14.0, vehicles_per_minute=10.0),
     }
     return WorldRecipe(**(values | changes))

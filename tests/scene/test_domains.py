@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tests.scene.scene_recipes import DOMAINS, domain_recipe
 
 from darkroom.scene import World
+from tests.scene.scene_recipes import DOMAINS, domain_recipe
 
 
 @pytest.fixture(scope="module")

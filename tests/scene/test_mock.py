@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 import pytest
-from tests.scene.scene_recipes import DOMAINS, domain_recipe, small_recipe
 
 from darkroom.errors import SpecError
 from darkroom.scene import CameraSpec, World, clip, mock_recipe
 from darkroom.scene.mock import DEFAULT_DURATION
+from tests.scene.scene_recipes import DOMAINS, domain_recipe, small_recipe
 
 
 NEAR = 0.45
@@ -53,9 +53,7 @@ def private_essences(private_frames):
 def test_no_mock_frame_is_a_private_frame_or_nearly_one(domain, private_essences):
     recipe = domain_recipe(domain)
     for seed in range(3):
-        twin = World(
-            mock_recipe(recipe.cameras, PUBLIC_LOOKS[domain], recipe.classes, seed)
-        )
+        twin = World(mock_recipe(recipe.cameras, PUBLIC_LOOKS[domain], recipe.classes, seed))
         mock = np.array(
             [essence(twin.frame(c.id, i)[0]) for c in twin.cameras for i in (0, 25, 50)]
         )
@@ -132,9 +130,7 @@ def test_two_sites_with_one_seed_get_two_mocks():
     assert one.seed != other.seed
 
 
-@pytest.mark.parametrize(
-    "look", [{"light": "dusk"}, {"busyness": 3}, {"weather": "rain"}], ids=str
-)
+@pytest.mark.parametrize("look", [{"light": "dusk"}, {"busyness": 3}, {"weather": "rain"}], ids=str)
 def test_a_hint_that_the_world_does_not_know_is_refused(look):
     with pytest.raises(SpecError):
         mock_recipe((CameraSpec(id="a"),), look, (), 1)

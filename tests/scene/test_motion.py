@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from tests.scene.scene_recipes import small_recipe
 from scipy import stats
 
 from darkroom.errors import DarkroomError
@@ -11,6 +10,7 @@ from darkroom.scene.layout import FAR_WALL_Y, NEAR_WALL_Y
 from darkroom.scene.people import WARM_UP, people
 from darkroom.scene.presence import Presence
 from darkroom.scene.vehicles import vehicles
+from tests.scene.scene_recipes import small_recipe
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +80,7 @@ def test_nobody_runs(crowd):
     walkers, _, _ = crowd
 
     for walker in walkers:
-        speeds = np.linalg.norm(np.diff(walker.points, axis=0), axis=1) / np.diff(
-            walker.times
-        )
+        speeds = np.linalg.norm(np.diff(walker.points, axis=0), axis=1) / np.diff(walker.times)
         assert speeds.max() < 2.5
 
 

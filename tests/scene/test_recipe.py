@@ -1,11 +1,11 @@
 """A recipe decides everything, and a wrong one is refused."""
 
 import pytest
-from tests.scene.scene_recipes import small_recipe
 
 from darkroom.errors import SpecError
 from darkroom.scene import CameraSpec, Look, Traffic, WorldRecipe
 from darkroom.scene.presence import Presence
+from tests.scene.scene_recipes import small_recipe
 
 
 MINIMAL = {"seed": 1, "duration": 10, "cameras": [{"id": "door"}]}

@@ -4,9 +4,9 @@ import hashlib
 
 import numpy as np
 import pytest
-from tests.scene.scene_recipes import small_recipe
 
 from darkroom.scene import CameraSpec, Look, World
+from tests.scene.scene_recipes import small_recipe
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,7 @@ def test_a_frame_has_the_promised_form(world):
 def test_the_same_recipe_gives_the_same_bytes():
     frames = [(camera, index) for camera in "abc" for index in range(0, 120, 30)]
 
-    assert fingerprint(World(small_recipe()), frames) == fingerprint(
-        World(small_recipe()), frames
-    )
+    assert fingerprint(World(small_recipe()), frames) == fingerprint(World(small_recipe()), frames)
 
 
 def test_another_seed_gives_other_bytes():

@@ -275,6 +275,7 @@ def bench(tmp_path, keys) -> Bench:
             mocks=NoMocks(tmp_path),
             run_mock=runner,
             run_log=run_log,
+            run_log_address="http://127.0.0.1:2" if run_log else "",
             renderer=ScientistRenderer(clock),
             progress=lambda title: Quiet(title, headline, clock.now),
             say=said.append,

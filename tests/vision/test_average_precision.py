@@ -85,9 +85,7 @@ def test_hardly_visible_objects_can_be_ignored():
     truth = true(A, B, visibility=[1.0, 0.1])
 
     missed = average_precision([said((A, 0.9))], [truth], 1, min_visibility=0.3)
-    found = average_precision(
-        [said((B, 0.9), (A, 0.8))], [truth], 1, min_visibility=0.3
-    )
+    found = average_precision([said((B, 0.9), (A, 0.8))], [truth], 1, min_visibility=0.3)
 
     assert missed.mean == 1.0
     assert found.mean == 1.0  # neither right nor wrong

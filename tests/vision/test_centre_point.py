@@ -77,9 +77,7 @@ def test_neighbours_learn_the_box_with_less_weight():
 
 
 def test_the_nearer_object_wins_a_cell_that_two_want():
-    target = encode(
-        truth((100, 100, 120, 150, 0), (90, 60, 130, 189, 0)), SIZE, 1, GRID
-    )
+    target = encode(truth((100, 100, 120, 150, 0), (90, 60, 130, 189, 0)), SIZE, 1, GRID)
     row, column = np.argwhere(target.weight == 1.0)[0]
 
     assert np.exp(target.boxes[row, column, 3]) * 32 == pytest.approx(129 * 160 / 256)

@@ -12,9 +12,7 @@ from darkroom.vision.nms import nms, suppress
 edges = st.tuples(*[st.integers(0, 40)] * 4).map(
     lambda e: [min(e[0], e[2]), min(e[1], e[3]), max(e[0], e[2]), max(e[1], e[3])]
 )
-pictures = st.lists(
-    st.tuples(edges, st.integers(0, 10), st.integers(0, 2)), max_size=12
-).map(
+pictures = st.lists(st.tuples(edges, st.integers(0, 10), st.integers(0, 2)), max_size=12).map(
     lambda rows: Detections(
         xyxy=np.array([row[0] for row in rows], dtype=float).reshape(-1, 4),
         confidence=np.array([row[1] / 10 for row in rows]),
@@ -99,8 +97,7 @@ def test_whoever_goes_overlaps_somebody_better_who_stays(found):
     for row in range(len(found)):
         mine = found.select([row])
         rivals = kept.select(
-            (kept.class_id == mine.class_id[0])
-            & (kept.confidence >= mine.confidence[0])
+            (kept.class_id == mine.class_id[0]) & (kept.confidence >= mine.confidence[0])
         )
         stays = any(kept.select([k]) == mine for k in range(len(kept)))
         assert stays or (iou(mine.xyxy, rivals.xyxy) > 0.5).any()

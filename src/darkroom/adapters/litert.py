@@ -25,7 +25,7 @@ _BOX_NUMBERS = 4
 class _Port(NamedTuple):
     """One input or output of a model."""
 
-    index: int
+    tensor: int
     shape: tuple[int, ...]
     dtype: type
     scale: float
@@ -114,7 +114,7 @@ class Detector:
             DataError: The picture is no RGB uint8 picture.
         """
         values = normalise(prepare(image, self.grid))[None]
-        self._engine.set_tensor(self._input.index, _quantised(values, self._input))
+        self._engine.set_tensor(self._input.tensor, _quantised(values, self._input))
         self._engine.invoke()
         height, width = image.shape[:2]
         return decode(
@@ -125,7 +125,7 @@ class Detector:
         )
 
     def _read(self, port: _Port) -> NDArray[np.float32]:
-        values = self._engine.get_tensor(port.index)
+        values = self._engine.get_tensor(port.tensor)
         if port.scale == 0.0:
             return values
         return np.float32(port.scale) * (values.astype(np.float32) - port.zero_point)
@@ -138,9 +138,9 @@ def _runtime(name: InterpreterName) -> Any:  # noqa: ANN401 - two foreign types
     try:
         # each is an extra of its own, and a process may load only one of them
         if name == "litert":
-            from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
+            from ai_edge_litert.interpreter import Interpreter
         else:
-            from tflite_runtime.interpreter import Interpreter  # noqa: PLC0415
+            from tflite_runtime.interpreter import Interpreter
     except ImportError as error:
         message = f"the interpreter {name} is not installed"
         step = f"install {_INSTALL[name]} (Python 3.11 has a wheel)"
@@ -156,7 +156,7 @@ def _reason(error: Exception) -> str:
 def _port(details: dict[str, Any]) -> _Port:
     scale, zero_point = details["quantization"]
     return _Port(
-        index=details["index"],
+        tensor=details["index"],
         shape=tuple(int(side) for side in details["shape"]),
         dtype=details["dtype"],
         scale=float(scale),
@@ -187,6 +187,6 @@ def _is_centre_point(inputs: list[_Port], outputs: list[_Port]) -> bool:
 def _quantised(values: NDArray[np.float32], port: _Port) -> NDArray:
     if port.scale == 0.0:
         return values
-    limits = np.iinfo(port.dtype)
+    limits: np.iinfo = np.iinfo(port.dtype)
     steps = np.rint(values / np.float32(port.scale)) + port.zero_point
     return np.clip(steps, limits.min, limits.max).astype(port.dtype)

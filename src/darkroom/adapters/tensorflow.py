@@ -8,7 +8,9 @@ The same seed, data and machine give the same weights.
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +39,7 @@ OnStep = Callable[[int, int, float], None]
 
 _HEAT_BIAS = -3.5
 _HUBER = 0.1
-_BOX_WEIGHT = 2.0
+BOX_WEIGHT = 3.0
 _CLIP = 5.0
 _CALIBRATION_PICTURES = 200
 
@@ -80,6 +82,8 @@ class Plan:
         seed: Order of the pictures and augmentation.
         gain: Range of the random brightness factor.
         offset: Largest random brightness offset, in grey levels.
+        cast: Largest random change of one colour channel, as a share.
+        crop: Largest share of width and height that is cut off at random.
 
     Raises:
         DataError: A number is not positive.
@@ -92,6 +96,8 @@ class Plan:
     seed: int = 0
     gain: tuple[float, float] = (0.7, 1.3)
     offset: float = 20.0
+    cast: float = 0.15
+    crop: float = 0.2
 
     def __post_init__(self) -> None:
         """Check that there is something to do."""
@@ -116,12 +122,13 @@ def initial_weights(classes: int = len(CLASSES), *, seed: int) -> dict[str, NDAr
         `<layer>/kernel` [k, k, in, out] and `<layer>/bias` [out], float32.
     """
     rng = np.random.default_rng(seed)
-    weights = {}
+    weights: dict[str, NDArray[np.float32]] = {}
     for layer in _layers(classes):
         shape = (layer.kernel, layer.kernel, layer.inputs, layer.outputs)
         deviation = math.sqrt(2.0 / (layer.kernel**2 * layer.inputs))
         deviation *= {"heat": 0.1, "boxes": 0.0}.get(layer.name, 1.0)
-        weights[f"{layer.name}/kernel"] = np.float32(rng.normal(0.0, 1.0, shape) * deviation)
+        kernel = rng.normal(0.0, deviation, shape) if deviation else np.zeros(shape)
+        weights[f"{layer.name}/kernel"] = kernel.astype(np.float32)
         bias = _HEAT_BIAS if layer.name == "heat" else 0.0
         weights[f"{layer.name}/bias"] = np.full(layer.outputs, bias, dtype=np.float32)
     return weights
@@ -140,9 +147,9 @@ def load_weights(path: Path) -> dict[str, NDArray[np.float32]]:
         ModelRefusedError: The file is no set of weights of this detector.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             weights = {name.replace(".", "/"): file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         message = f"{path.name} is not a file of weights"
         raise ModelRefusedError(message, next_step="give an .npz of arrays") from error
     check_weights(weights)
@@ -232,9 +239,7 @@ def weights_of(model: tf.keras.Model) -> dict[str, NDArray[np.float32]]:
     return weights
 
 
-def per_example_loss(
-    heat: tf.Tensor, boxes: tf.Tensor, target: tf.Tensor
-) -> tf.Tensor:
+def per_example_loss(heat: tf.Tensor, boxes: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """Focal loss of the heat map plus Huber loss of the boxes, per picture.
 
     Focal loss of Law and Deng ("CornerNet", ECCV 2018) with alpha 2, beta 4,
@@ -261,7 +266,7 @@ def per_example_loss(
     huber = tf.where(error < _HUBER, tf.square(error) / (2.0 * _HUBER), error - _HUBER / 2.0)
     fit = tf.reduce_sum(weight * huber, axis=(1, 2, 3))
     fit /= tf.maximum(tf.reduce_sum(weight, axis=(1, 2, 3)), 1.0)
-    return focal + _BOX_WEIGHT * fit
+    return focal + BOX_WEIGHT * fit
 
 
 def train(
@@ -295,31 +300,13 @@ def train(
     _check_material(images, annotations)
     tf.config.experimental.enable_op_determinism()
     tf.random.set_seed(plan.seed)
-    inputs = np.stack([prepare(image, grid) for image in images])
-    targets = np.stack(
-        [
-            np.concatenate([t.heat, t.boxes, t.weight[..., None]], axis=-1)
-            for t in (
-                encode(truth, image.shape[1::-1], classes, grid)
-                for image, truth in zip(images, annotations, strict=True)
-            )
-        ]
-    )
     model = build_model(weights, grid)
     optimizer = tf.keras.optimizers.Adam(plan.peak)
 
-    @tf.function
-    def step(
-        picture: tf.Tensor, target: tf.Tensor, flip: tf.Tensor, gain: tf.Tensor, offset: tf.Tensor
-    ) -> tf.Tensor:
-        flipped = flip[:, None, None, None]
-        picture = tf.where(flipped, tf.reverse(picture, [2]), picture)
-        mirrored = tf.reverse(target, [2]) * _mirror_signs(classes)
-        target = tf.where(flipped, mirrored, target)
-        light = tf.cast(picture, tf.float32) * gain[:, None, None, None]
-        light = tf.clip_by_value(light + offset[:, None, None, None], 0.0, 255.0)
+    @tf.function  # type: ignore[untyped-decorator]
+    def step(light: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            heat, boxes = model(light / 127.5 - 1.0, training=True)
+            heat, boxes = model(light, training=True)
             loss = tf.reduce_mean(per_example_loss(heat, boxes, target))
         gradients = tape.gradient(loss, model.trainable_variables)
         gradients, _ = tf.clip_by_global_norm(gradients, _CLIP)
@@ -328,22 +315,18 @@ def train(
 
     rng = np.random.default_rng(plan.seed)
     history = []
-    for number, rows in enumerate(_batches(rng, len(inputs), plan)):
+    for number, rows in enumerate(_batches(rng, len(images), plan)):
         optimizer.learning_rate.assign(plan.rate(number))
-        loss = step(
-            inputs[rows],
-            targets[rows],
-            rng.random(len(rows)) < 0.5,  # noqa: PLR2004 - half of them
-            rng.uniform(*plan.gain, len(rows)).astype(np.float32),
-            rng.uniform(-plan.offset, plan.offset, len(rows)).astype(np.float32),
-        )
+        examples = [_example(rng, images[k], annotations[k], classes, plan, grid) for k in rows]
+        light, target = (np.stack(part) for part in zip(*examples, strict=True))
+        loss = step(light, target)
         history.append(float(loss))
         if on_step:
             on_step(number + 1, plan.steps, history[-1])
     return weights_of(model), tuple(history)
 
 
-def fine_tune(  # noqa: PLR0913 - a job's whole interface
+def fine_tune(
     weights: Weights,
     images: Sequence[NDArray[np.uint8]],
     annotations: Sequence[Annotations],
@@ -406,7 +389,7 @@ def predict(
         part = images[start : start + 32]
         heat, boxes = call(np.stack([normalise(prepare(image, grid)) for image in part]))
         found += [
-            decode(h, b, image.shape[1::-1], threshold=threshold)
+            decode(h, b, _size(image), threshold=threshold)
             for h, b, image in zip(heat.numpy(), boxes.numpy(), part, strict=True)
         ]
     return found
@@ -467,16 +450,57 @@ def _check_material(
         raise NoAnnotationsError(message, next_step="ingest the footage with labels")
 
 
-def _mirror_signs(classes: int) -> NDArray[np.float32]:
-    """A mirrored picture negates dx and nothing else."""
-    signs = np.ones(classes + 5, dtype=np.float32)
-    signs[classes] = -1.0
-    return signs
+def _example(
+    rng: np.random.Generator,
+    image: NDArray[np.uint8],
+    truth: Annotations,
+    classes: int,
+    plan: Plan,
+    grid: Grid,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """One augmented picture, normalised, and its target (heat, boxes, weight joined)."""
+    image, truth = _cropped(rng, image, truth, plan.crop)
+    if rng.random() < 0.5:  # noqa: PLR2004 - half of them are mirrored
+        image, truth = _mirrored(image, truth)
+    light = prepare(image, grid).astype(np.float32)
+    light *= rng.uniform(*plan.gain) * rng.uniform(1.0 - plan.cast, 1.0 + plan.cast, 3)
+    light += rng.uniform(-plan.offset, plan.offset)
+    target = encode(truth, _size(image), classes, grid)
+    joined = np.concatenate([target.heat, target.boxes, target.weight[..., None]], axis=-1)
+    return normalise(np.clip(light, 0.0, 255.0)), joined
 
 
-def _batches(
-    rng: np.random.Generator, pictures: int, plan: Plan
-) -> Iterator[NDArray[np.int64]]:
+def _size(image: NDArray[np.uint8]) -> tuple[int, int]:
+    height, width = image.shape[:2]
+    return width, height
+
+
+def _mirrored(
+    image: NDArray[np.uint8], truth: Annotations
+) -> tuple[NDArray[np.uint8], Annotations]:
+    width = image.shape[1]
+    xyxy = truth.xyxy.copy()
+    xyxy[:, [0, 2]] = width - xyxy[:, [2, 0]]
+    return image[:, ::-1], dataclasses.replace(truth, xyxy=xyxy)
+
+
+def _cropped(
+    rng: np.random.Generator, image: NDArray[np.uint8], truth: Annotations, most: float
+) -> tuple[NDArray[np.uint8], Annotations]:
+    """A random part of the picture, and the objects of which at least half is left."""
+    size = np.array(_size(image))
+    part = np.maximum(1, np.rint(size * (1.0 - most * rng.random()))).astype(np.int64)
+    corner = np.floor(rng.random(2) * (size - part + 1)).astype(np.int64)
+    (x, y), (width, height) = corner, part
+    shifted = truth.xyxy.reshape(-1, 2, 2) - corner
+    inside = np.clip(shifted, 0, part)
+    left = np.prod(inside[:, 1] - inside[:, 0], axis=1)
+    whole = np.prod(shifted[:, 1] - shifted[:, 0], axis=1)
+    kept = dataclasses.replace(truth, xyxy=inside.reshape(-1, 4)).select(left >= 0.5 * whole)
+    return image[y : y + height, x : x + width], kept
+
+
+def _batches(rng: np.random.Generator, pictures: int, plan: Plan) -> Iterator[NDArray[np.int64]]:
     """Rows of each batch; every picture is seen before any is seen again."""
     waiting = np.zeros(0, dtype=np.int64)
     for _ in range(plan.steps):

@@ -220,6 +220,7 @@ def serve(
         clock: another clock than this machine's.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("uvicorn.access").disabled = True  # whoever configures logging later
     listener = _listen(settings.host, settings.port)
     try:
         port = listener.getsockname()[1]
@@ -265,6 +266,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen(1024)  # who dials from now on waits in the queue
     except OSError as error:
         listener.close()
         raise StateError(

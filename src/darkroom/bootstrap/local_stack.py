@@ -241,15 +241,15 @@ class LocalStack:
         s3 = self._uses_s3(domain)
         if not (exchange / "prepared").exists():
             public_owner, public_node = exchange / "owner.json", exchange / "node.json"
-            self._call("owner", "init", "--state", owner, "--domain", name,
+            self.command("owner", "init", "--state", owner, "--domain", name,
                        "--gateway", self.gateway, "--public", public_owner)  # fmt: skip
-            self._call("node", "init", "--state", node, "--domain", domain,
+            self.command("node", "init", "--state", node, "--domain", domain,
                        "--gateway", self.gateway, "--owner", public_owner,
                        "--public", public_node, s3=s3)  # fmt: skip
-            self._call("owner", "pin", "--state", owner, public_node)
-            self._call("policy", "sign", domain / "policy.yaml", "--state", owner,
+            self.command("owner", "pin", "--state", owner, public_node)
+            self.command("policy", "sign", domain / "policy.yaml", "--state", owner,
                        "--out", node / "policy.signed.json")  # fmt: skip
-            self._call("ingest", "--all", "--domain", domain, "--state", node, s3=s3)
+            self.command("ingest", "--all", "--domain", domain, "--state", node, s3=s3)
             (exchange / "prepared").touch()
         self.say(f"{name}: keys, signed policy and footage are in place")
 
@@ -264,12 +264,12 @@ class LocalStack:
         for domain in self.plan.domains:
             if (home / f"enrolled-{domain.name}").exists():
                 continue
-            line = self._call(
+            line = self.command(
                 "owner", "invite", scientist,
                 "--state", self.plan.owner_state(domain.name), "--quiet",
             ).strip()  # fmt: skip
             extra = ("--hosted",) if self.plan.hosted else ()
-            self._call("enrol", line, *extra, home=home)
+            self.command("enrol", line, *extra, home=home)
             (home / f"enrolled-{domain.name}").touch()
         self.say(f"{scientist} enrolled at {', '.join(d.name for d in self.plan.domains)}")
 
@@ -281,7 +281,7 @@ class LocalStack:
             for done in [pool.submit(step, d) for d in self.plan.domains]:
                 done.result()
 
-    def _call(self, *argv: object, s3: bool = False, home: Path | None = None) -> str:
+    def command(self, *argv: object, s3: bool = False, home: Path | None = None) -> str:
         """Run one `darkroom` command to its end; its standard output."""
         done = subprocess.run(  # our own program, no shell
             [str(BIN / "darkroom"), *map(str, argv)],

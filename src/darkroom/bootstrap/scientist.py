@@ -19,9 +19,9 @@ from darkroom.adapters.sqlite.scientist_store import SqliteScientistStore
 from darkroom.bootstrap.mock_shop import LocalMockRunner, MockFaces
 from darkroom.bootstrap.scientist_display import ScientistRenderer, register_with_notebook
 from darkroom.display.progress import Mode, choose_progress
-from darkroom.errors import InputError, StateError, UnreachableError
+from darkroom.errors import InputError, StateError
 from darkroom.model.identity import PublicIdentity, require_name
-from darkroom.ports import RunLog, RunRecord
+from darkroom.ports import RunRecord
 from darkroom.post import Post
 from darkroom.post.enrolment import enrol as enrol_with
 from darkroom.post.invitation import Invitation
@@ -51,7 +51,7 @@ class Enrolled:
 def connect(
     home: str | Path | None = None,
     *,
-    run_log: str | RunLog | None = None,
+    run_log: str | None = None,
     progress: Mode = "auto",
 ) -> Session:
     """A session with the keys and results of this machine.
@@ -64,9 +64,9 @@ def connect(
 
     Raises:
         InputError: nobody enrolled from this home yet.
-        UnreachableError: never here; the gateway is asked when something is needed of it.
     """
     folder = Path(home) if home is not None else config.scientist_home()
+    address = config.tracking_uri() if run_log is None else run_log
     profile = read_profile(folder)
     keyring = SycKeyring.load(folder / "keys.json")
     relay, verifier, clock = _relay(profile, keyring), SycVerifier(), SystemClock()
@@ -86,13 +86,14 @@ def connect(
         clock=clock,
         mocks=MockFaces(folder / "mocks", say=_say),
         run_mock=LocalMockRunner(folder / "mock-runs"),
-        run_log=_run_log(run_log),
+        run_log=_LazyRunLog(address) if address else None,
+        run_log_address=address,
         renderer=renderer,
         progress=choose_progress(progress, headline=headline, now=clock.now),
         say=_say,
         pause=time.sleep,
     )
-    if note := session.flush_run_log():
+    if address and (note := session.flush_run_log()):
         _say(note)
     return session
 
@@ -190,16 +191,5 @@ class _LazyRunLog:
         return log.write(record)
 
 
-def _run_log(given: str | RunLog | None) -> RunLog | None:
-    if given is None:
-        given = config.tracking_uri()
-    if isinstance(given, str):
-        return _LazyRunLog(given) if given else None
-    return given
-
-
 def _say(line: str) -> None:
     print(line, flush=True)  # noqa: T201  # the notebook's own output
-
-
-__all__ = ["Enrolled", "UnreachableError", "connect", "enrol", "read_profile"]

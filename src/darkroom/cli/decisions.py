@@ -9,7 +9,7 @@ from rich.console import Console
 from darkroom.bootstrap.owner import open_office, state_suffix
 from darkroom.cli.owner_options import say_offline, state_option
 from darkroom.display.review_page import review_page
-from darkroom.display.review_text import review_text
+from darkroom.display.review_text import print_sheet
 from darkroom.model.owner_case import Case, Subject
 from darkroom.owner.desk import Desk
 from darkroom.owner.sheet import Sheet
@@ -161,4 +161,4 @@ def _said(word: str, desk: Desk, cases: list[Case]) -> None:
 
 
 def _print(sheet: Sheet) -> None:
-    Console().print(review_text(sheet))
+    print_sheet(sheet, Console())

@@ -23,7 +23,7 @@ from darkroom.cli.decisions import release, review
 from darkroom.cli.identity import identity
 from darkroom.cli.owner_options import say_offline, state_option
 from darkroom.config import policy_proposal
-from darkroom.display.review_text import review_text
+from darkroom.display.review_text import print_sheet
 from darkroom.display.visible import visible
 from darkroom.model.site_policy import SitePolicy
 from darkroom.owner.policy_view import policy_sheet
@@ -86,7 +86,7 @@ def show(state: Path, public: bool) -> None:
         say_offline(office.desk)
         notices = office.desk.store.notices(NOTICES)
     if notices:
-        Console().print(review_text(Sheet(title="", sections=(notices_section(notices),))))
+        print_sheet(Sheet(title="", sections=(notices_section(notices),)), Console())
 
 
 @owner.command()
@@ -148,7 +148,7 @@ class _Terminal:
     def sheet(self, sheet: Sheet) -> None:
         """A request, in full."""
         self._console.rule()
-        self._console.print(review_text(sheet))
+        print_sheet(sheet, self._console)
         sys.stdout.flush()
 
     def line(self, text: str, *, loud: bool = False) -> None:
@@ -167,7 +167,7 @@ def policy() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Say in plain words what a policy.yaml would allow; changes nothing."""
-    Console().print(review_text(policy_sheet(policy_proposal(file))))
+    print_sheet(policy_sheet(policy_proposal(file)), Console())
 
 
 @policy.command()
@@ -183,7 +183,7 @@ def sign(file: Path, state: Path, out: Path | None) -> None:
         statement = office.rules.sign_policy(proposal, send=out is None)
         if out is None:
             say_offline(office.desk)
-    Console().print(review_text(policy_sheet(proposal)))
+    print_sheet(policy_sheet(proposal), Console())
     if out is not None:
         out.write_text(json.dumps(statement.to_mapping(), indent=1) + "\n", encoding="utf-8")
         click.echo(f"signed by you, in {out}")
@@ -200,4 +200,4 @@ def show_policy(state: Path) -> None:
     if statement is None:
         click.echo("you have signed no policy: nothing is allowed (darkroom policy sign FILE)")
         return
-    Console().print(review_text(policy_sheet(SitePolicy.from_mapping(statement.body))))
+    print_sheet(policy_sheet(SitePolicy.from_mapping(statement.body)), Console())

@@ -13,7 +13,6 @@ from darkroom.display.visible import visible as written_out
 
 MAX_CELL = 400
 MAX_ROWS = 200
-NUMBER_FORMAT = "{:,.3f}"
 
 _TABLE = "border-collapse:collapse;font-size:13px;margin:4px 0 2px;text-align:left"
 _HEAD = (
@@ -65,7 +64,7 @@ def words(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return NUMBER_FORMAT.format(value)
+        return f"{value:,.3f}".rstrip("0").rstrip(".")
     return visible(str(value))
 
 

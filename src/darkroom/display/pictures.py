@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -9,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.display.grid import escape
+from darkroom.model.detection import Detections
 
 
 Picture = NDArray[np.uint8]
 COLOURS = ((255, 214, 10), (64, 200, 255), (255, 105, 180), (120, 255, 120))
 SMALLEST_WIDTH = 480
+TEXT_SCALE = 0.6 / 640  # of OpenCV's font, for each pixel of the picture's width
 QUALITY = 82
+THUMBNAIL = 280  # three side by side in a notebook
 
 
 def with_boxes(
@@ -43,7 +47,7 @@ def with_boxes(
 
 
 def _label(canvas: Picture, text: str, corner: tuple[int, int], colour: Sequence[int]) -> None:
-    font, height = cv2.FONT_HERSHEY_SIMPLEX, 0.42
+    font, height = cv2.FONT_HERSHEY_SIMPLEX, TEXT_SCALE * canvas.shape[1]
     (width, tall), _ = cv2.getTextSize(text, font, height, 1)
     x, y = corner[0], max(corner[1], tall + 5)
     cv2.rectangle(canvas, (x, y - tall - 5), (x + width + 4, y), tuple(colour), -1)
@@ -87,13 +91,58 @@ def frame_picture(frame: Any, classes: Sequence[str] = ()) -> Picture:  # noqa: 
 
 def frame_html(frame: Any, classes: Sequence[str] = (), *, width: int = 480) -> str:  # noqa: ANN401
     """A frame as a picture with a caption."""
-    caption = f"{frame.camera} · frame {frame.index} · {frame.split}"
-    return picture_html(frame_picture(frame, classes), caption, width=width)
+    return picture_html(frame_picture(frame, classes), frame_caption(frame), width=width)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture as the last line of a cell."""
+
+    image: Picture
+    caption: str = ""
+
+    def _repr_html_(self) -> str:
+        return picture_html(self.image, self.caption)
+
+    def _repr_png_(self) -> bytes:
+        return png(self.image)
+
+
+def show(
+    picture: Any,  # noqa: ANN401  # a picture, or a darkroom.Frame
+    detections: Detections | None = None,
+    classes: Sequence[str] = (),
+    *,
+    caption: str = "",
+) -> Shown:
+    """A picture with its boxes, for the last line of a cell.
+
+    Args:
+        picture: an RGB array, or a frame, which brings its annotations and a caption.
+        detections: what a detector found on it; drawn instead of annotations.
+        classes: names of the classes, by class id.
+        caption: below the picture.
+    """
+    image = getattr(picture, "image", picture)
+    if detections is not None:
+        scores = detections.confidence.tolist()
+        drawn = with_boxes(image, detections.xyxy, detections.class_id, classes, scores=scores)
+    elif image is picture:
+        drawn = with_boxes(image, [], [])
+    else:
+        drawn = frame_picture(picture, classes)
+        caption = caption or frame_caption(picture)
+    return Shown(drawn, caption)
+
+
+def frame_caption(frame: Any) -> str:  # noqa: ANN401  # darkroom.Frame
+    """Which frame it is."""
+    return f"{frame.camera} · frame {frame.index} · {frame.split}"
 
 
 def sheet_html(frames: Iterable[Any], classes: Sequence[str], title: str) -> str:
     """Several frames side by side."""
-    pictures = "".join(frame_html(f, classes, width=320) for f in frames)
+    pictures = "".join(frame_html(f, classes, width=THUMBNAIL) for f in frames)
     return (
         f'<div style="font-size:14px;font-weight:600;margin:6px 0 4px">{escape(title)}</div>'
         f'<div style="display:flex;flex-wrap:wrap">{pictures}</div>'

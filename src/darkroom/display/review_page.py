@@ -10,7 +10,7 @@ from html import escape
 
 from darkroom.display.highlight import Span, python_spans
 from darkroom.display.sheet import Section, Sheet
-from darkroom.display.visible import marked, pieces
+from darkroom.display.visible import marks_note, pieces
 
 
 _STYLE = """
@@ -77,12 +77,9 @@ def _marks(sheet: Sheet) -> list[str]:
     """Where characters were written out, so that nobody overlooks them."""
     found = []
     for section in sheet.sections:
-        texts = [*section.lines, *(cell for row in section.rows for cell in row)]
-        count = sum(marked(text, keep="\t\n") for text in texts)
-        if count:
-            found.append(
-                f"{section.heading}: {count} hidden or look-alike characters, written out as U+…"
-            )
+        note = marks_note((*section.lines, *(cell for row in section.rows for cell in row)))
+        if note:
+            found.append(f"{section.heading}: {note}")
     return found
 
 

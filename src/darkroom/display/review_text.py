@@ -3,18 +3,22 @@
 import io
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from darkroom.display.sheet import Section, Sheet
-from darkroom.display.visible import marked, visible
+from darkroom.display.visible import marks_note, visible
+
+
+def print_sheet(sheet: Sheet, console: Console) -> None:
+    """Print a sheet; only the commands may be wider than the terminal."""
+    console.print(review_text(sheet), crop=False)
 
 
 def review_text(sheet: Sheet) -> RenderableType:
-    """A sheet for `rich.print`."""
-    parts: list[RenderableType] = [Text(visible(sheet.title), style="bold")]
+    """A sheet for a rich console."""
+    parts: list[RenderableType] = [Text(visible(sheet.title), style="bold")] if sheet.title else []
     if sheet.lead:
         parts.append(Text(visible(sheet.lead, keep="\n")))
     parts += [Text(f"! {visible(alert)}", style="yellow") for alert in sheet.alerts]
@@ -26,7 +30,7 @@ def review_text(sheet: Sheet) -> RenderableType:
 def plain_text(sheet: Sheet, width: int = 100) -> str:
     """A sheet as a string without colours."""
     console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
-    console.print(review_text(sheet))
+    print_sheet(sheet, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -38,20 +42,18 @@ def _section(section: Section) -> list[RenderableType]:
     ]
     if section.note:
         parts.append(Text(visible(section.note), style="dim"))
-    texts = [*section.lines, *(cell for row in section.rows for cell in row)]
-    count = sum(marked(text, keep="\t\n") for text in texts)
-    if count:
-        parts.append(
-            Text(f"! {count} hidden or look-alike characters, written out as U+…", "yellow")
-        )
+    marks = marks_note((*section.lines, *(cell for row in section.rows for cell in row)))
+    if marks:
+        parts.append(Text(f"! {marks}", "yellow"))
     if section.rows:
         parts.append(_table(section))
     if section.lines:
         parts.append(_listing(section.lines))
     for what, line in section.commands:
         parts.append(Text(visible(what)))
-        # Not folded by rich: a command is copied as one line.
-        parts.append(Padding(Text(visible(line), style="bold cyan", overflow="fold"), (0, 0, 0, 2)))
+        # One line however narrow the terminal: a command is copied.
+        command = Text(f"  {visible(line)}", style="bold cyan", no_wrap=True, overflow="ignore")
+        parts.append(command)
     return parts
 
 

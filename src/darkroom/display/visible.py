@@ -8,7 +8,7 @@ so that the notation cannot be faked.
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 
@@ -56,6 +56,15 @@ def marked(text: str, *, keep: str = "") -> int:
     if text.isascii() and text.isprintable():
         return 0
     return sum(1 for _, why in pieces(text, keep=keep) if why)
+
+
+def marks_note(texts: Iterable[str]) -> str:
+    """What to say about all texts of a section; "" when nothing was written out."""
+    count = sum(marked(text, keep="\t\n") for text in texts)
+    if not count:
+        return ""
+    what = "character was" if count == 1 else "characters were"
+    return f"{count:,} hidden or look-alike {what} written out as U+…"
 
 
 @lru_cache(maxsize=4096)

@@ -135,6 +135,7 @@ class GatewayApp:
             lifespan=self._lifespan,
             exception_handlers={HTTPException: _no_such_path},
         )
+        self.asgi.router.redirect_slashes = False  # a path is right or wrong
 
     def _routes(
         self, gate: Gate, directory: Directory, mailboxes: Mailboxes, blobs: Blobs
@@ -177,8 +178,10 @@ class GatewayApp:
                 _require_plain_body(request, has_body=has_body)
                 response = await endpoint(request)
             except DarkroomError as error:
-                await self._drain(request)
+                drained = await self._drain(request)
                 response = error_answer(error)
+                if not drained:
+                    response.headers["connection"] = "close"
             except ClientDisconnect:
                 response = Response(status_code=400)  # nobody reads it
             except Exception as error:  # noqa: BLE001 - the last line of defence
@@ -198,15 +201,23 @@ class GatewayApp:
 
         return surrounded
 
-    async def _drain(self, request: Request) -> None:
+    async def _drain(self, request: Request) -> bool:
         """Read a modest body to its end, so that the client reads the answer and not a
-        broken pipe. A larger one ends with its connection.
+        broken pipe; whether nothing is left.
         """
-        with contextlib.suppress(InputError, ClientDisconnect, RuntimeError, TimeoutError):
-            if declared_length(request) <= self._parts.limits.chunk_bytes:
-                async with asyncio.timeout(DRAIN_SECONDS):
-                    async for _ in request.stream():
-                        pass
+        try:
+            if request.headers.get("content-length", "0") == "0":
+                return "transfer-encoding" not in request.headers
+            if declared_length(request) > self._parts.limits.chunk_bytes:
+                return False
+            async with asyncio.timeout(DRAIN_SECONDS):
+                async for _ in request.stream():
+                    pass
+        except RuntimeError:  # it was read before
+            return True
+        except (InputError, ClientDisconnect, TimeoutError):
+            return False
+        return True
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:

@@ -26,7 +26,7 @@ UNKNOWN_IDENTITY = -1
 
 
 def _column(name: str, values: ArrayLike, rows: int, dtype: type) -> NDArray:
-    array = np.array(values, dtype=dtype)
+    array: NDArray = np.array(values, dtype=dtype)
     if array.shape != (rows,):
         message = f"{name} must have shape ({rows},), it has {array.shape}"
         raise DataError(message, next_step=_MEND)
@@ -104,7 +104,11 @@ class Detections:
     @classmethod
     def empty(cls) -> Self:
         """A picture on which nothing was found."""
-        return cls(xyxy=np.zeros((0, 4)), confidence=[], class_id=[])
+        return cls(
+            xyxy=np.zeros((0, 4), np.float32),
+            confidence=np.zeros(0, np.float32),
+            class_id=np.zeros(0, np.int32),
+        )
 
     def __len__(self) -> int:
         """The number of boxes."""
@@ -119,8 +123,6 @@ class Detections:
             and np.array_equal(self.confidence, other.confidence)
             and np.array_equal(self.class_id, other.class_id)
         )
-
-    __hash__ = None  # arrays have no cheap hash, and nobody needs one
 
     def select(self, rows: Sequence[int] | NDArray) -> Self:
         """The rows picked by a mask or by indices, in that order."""
@@ -184,12 +186,12 @@ class Annotations:
     @classmethod
     def of(cls, *, xyxy: ArrayLike, class_id: ArrayLike) -> Self:
         """Boxes from a source that knows neither identity nor visibility."""
-        rows = len(np.asarray(class_id))
+        ids = np.asarray(class_id)
         return cls(
-            xyxy=xyxy,
-            class_id=class_id,
-            identity=np.full(rows, UNKNOWN_IDENTITY),
-            visibility=np.ones(rows),
+            xyxy=_boxes(xyxy),
+            class_id=ids,
+            identity=np.full(len(ids), UNKNOWN_IDENTITY, np.int32),
+            visibility=np.ones(len(ids), np.float32),
         )
 
     def __len__(self) -> int:
@@ -206,8 +208,6 @@ class Annotations:
             and np.array_equal(self.identity, other.identity)
             and np.array_equal(self.visibility, other.visibility)
         )
-
-    __hash__ = None  # arrays have no cheap hash, and nobody needs one
 
     def select(self, rows: Sequence[int] | NDArray) -> Self:
         """The rows picked by a mask or by indices, in that order."""

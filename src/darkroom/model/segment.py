@@ -15,6 +15,7 @@ from darkroom.model.detection import Annotations
 
 
 SECONDS = 60
+SLOWEST, FASTEST = 1 / SECONDS, 240.0  # frames per second: every minute has a frame
 BOX_DECIMALS = 2  # a hundredth of a pixel
 Row = list[float]
 """`[class_id, identity, x1, y1, x2, y2, visibility]`, as in an annotation file."""

@@ -61,8 +61,9 @@ class CodeShelf:
         """
         place = self.path(code_digest)
         found: dict[str, str] = {}
-        for folder, _, names in os.walk(place, followlinks=False):
-            for name in names:
+        for folder, folders, names in os.walk(place, followlinks=False):
+            links = [name for name in folders if Path(folder, name).is_symlink()]
+            for name in (*names, *links):
                 path = Path(folder, name)
                 plain = path.is_file() and not path.is_symlink()
                 key = path.relative_to(place).as_posix()

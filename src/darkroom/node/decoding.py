@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter
 
 from darkroom.errors import DataError, IsolationError, StateError
 from darkroom.model.job import Limits
-from darkroom.model.segment import Row
+from darkroom.model.segment import FASTEST, SLOWEST, Row
 from darkroom.node.footage_source import FootageSource
 from darkroom.ports import Outcome, Runtime, Sandbox, SandboxTask
 
@@ -47,7 +47,7 @@ _REFUSED: dict[str, tuple[str, str]] = {
         "copy the recording again, or convert it: ffmpeg -i SOURCE -c:v libx264 OUT.mp4",
     ),
     "no-rate": (
-        "does not say how many frames a second it has",
+        "does not say how many frames a second it has, or says less than one a minute",
         "give --fps",
     ),
     "too-large": (
@@ -68,7 +68,7 @@ class _Strict(BaseModel):
 class _Result(_Strict):
     width: int = Field(ge=0, le=1 << 15)
     height: int = Field(ge=0, le=1 << 15)
-    fps: float = Field(gt=0, le=240, allow_inf_nan=False)
+    fps: float = Field(ge=SLOWEST, le=FASTEST, allow_inf_nan=False)
     declared: int = Field(ge=0, le=1_000_000_000)
     ended: bool
     overlap: str = Field(pattern=r"^([0-9a-f]{64})?$")

@@ -5,7 +5,6 @@ decode worker's affair.
 """
 
 import hashlib
-import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from darkroom.errors import DataError, SpecError
 from darkroom.model.canonical import digest
 from darkroom.model.identity import require_name
+from darkroom.model.segment import FASTEST, SLOWEST
 
 
 Kind = Literal["video", "pictures", "world"]
@@ -55,10 +55,10 @@ class FootageSource:
 
     def __post_init__(self) -> None:
         require_name(self.camera, "camera")
-        if not (math.isfinite(self.fps) and 0 <= self.fps <= 240):  # noqa: PLR2004
+        if self.fps and not SLOWEST <= self.fps <= FASTEST:
             raise SpecError(
-                f"camera {self.camera}: {self.fps} is no frame rate",
-                next_step="give --fps between 0 and 240",
+                f"camera {self.camera}: {self.fps} frames a second are not possible",
+                next_step=f"give --fps between {SLOWEST:.4f} (one a minute) and {FASTEST:g}",
             )
         for polygon in self.masks:
             _require_polygon(self.camera, polygon)

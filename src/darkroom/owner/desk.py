@@ -168,18 +168,14 @@ class Desk:
         Raises:
             UnknownNameError: none, or more than one digest begins like this.
         """
-        subjects: tuple[Subject, ...] = (subject,) if subject else ("code", "output")
-        waiting = [c for s in subjects for c in self.store.cases(s, waiting=True)]
-        digits = key.strip().removeprefix("sha256:")
-        found = [
-            c
-            for c in waiting
-            if _KEY.fullmatch(key.strip())
-            and (c.digest.removeprefix("sha256:").startswith(digits) or c.job_id == digits)
-        ]
+        found = self._waiting(key, subject)
+        if not found:  # it may have been asked a moment ago
+            self.mailroom.refresh()
+            found = self._waiting(key, subject)
         if not found:
+            away = f"; {self.mailroom.offline}" if self.mailroom.offline else ""
             raise UnknownNameError(
-                f"no request that waits has the digest {ascii(key)[:80]}",
+                f"no request that waits has the digest {ascii(key)[:80]}{away}",
                 next_step="copy at least 12 digits of it from `darkroom review ls` or "
                 "`darkroom release ls`",
             )
@@ -189,6 +185,19 @@ class Desk:
                 next_step="give the whole digest",
             )
         return found
+
+    def _waiting(self, key: str, subject: Subject | None) -> list[Case]:
+        key = key.strip()
+        if not _KEY.fullmatch(key):
+            return []
+        digits = key.removeprefix("sha256:")
+        subjects: tuple[Subject, ...] = (subject,) if subject else ("code", "output")
+        return [
+            case
+            for each in subjects
+            for case in self.store.cases(each, waiting=True)
+            if case.digest.removeprefix("sha256:").startswith(digits) or case.job_id == digits
+        ]
 
     def read(self, case: Case) -> ReviewRequest | ReleaseRequest:
         """A request from its stored bytes, everything recomputed.

@@ -1,9 +1,8 @@
 """A policy in plain words, before it is signed. Pure."""
 
-from dataclasses import asdict
-
 from darkroom.model.site_policy import SitePolicy
 from darkroom.owner.sheet import Section, Sheet
+from darkroom.owner.view import limit_rows
 
 
 def policy_sheet(policy: SitePolicy) -> Sheet:
@@ -45,7 +44,7 @@ def policy_sheet(policy: SitePolicy) -> Sheet:
             ),
             Section(
                 heading="The most that one worker of a job may use",
-                rows=tuple((k.replace("_", " "), str(v)) for k, v in asdict(policy.limits).items()),
+                rows=limit_rows(policy.limits),
             ),
         ),
     )

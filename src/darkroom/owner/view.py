@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from darkroom.model.canonical import digest_bytes
+from darkroom.model.job import Limits
 from darkroom.model.output import output_to_mapping
 from darkroom.model.owner_case import Case, Notice
 from darkroom.owner.outputs_view import output_sections
@@ -19,6 +20,14 @@ from darkroom.owner.source_text import SourceText, read_source
 
 MAX_VALUE = 4_000
 _MAX_CLAIMS = 50
+_LIMITS = {
+    "memory_mib": "memory (MiB)",
+    "cpu_seconds": "processor (seconds)",
+    "wall_seconds": "wall clock (seconds)",
+    "files": "open files",
+    "output_mib": "outputs (MiB)",
+}
+_FACTS = {"seconds_bucket": "seconds, rounded up", "interpreter": "interpreter of models"}
 
 
 def review_sheet(
@@ -64,7 +73,7 @@ def review_sheet(
             ),
             Section(
                 heading="Limits of one worker",
-                rows=tuple((k.replace("_", " "), str(v)) for k, v in asdict(spec.limits).items()),
+                rows=limit_rows(spec.limits),
             ),
             Section(
                 heading="Files",
@@ -118,7 +127,7 @@ def release_sheet(
         ("job digest", release.job_digest),
         ("output digest", release.digest),
         ("asked", _time(received_at)),
-        *((name.replace("_", " "), _value(value)) for name, value in sorted(release.facts.items())),
+        *((_FACTS.get(name, name), _value(value)) for name, value in sorted(release.facts.items())),
     ]
     who = review.request.submitter if review else "the scientist"
     alerts = [
@@ -236,6 +245,11 @@ def _who(review: ReviewRequest, received_at: float) -> tuple[tuple[str, ...], ..
     )
 
 
+def limit_rows(limits: Limits) -> tuple[tuple[str, str], ...]:
+    """The limits with their units."""
+    return tuple((_LIMITS.get(name, name), f"{v:,}") for name, v in asdict(limits).items())
+
+
 def _file_row(source: SourceText, data: bytes) -> tuple[str, ...]:
     shown = f"{len(source.lines)} lines" if source.lines else "no: not text"
     return (source.path, f"{len(data):,}", _hash(data), shown)
@@ -247,7 +261,7 @@ def _declared(name: str, output: dict[str, Any]) -> tuple[str, ...]:
             listed = ", ".join(f"{c} ({t})" for c, t in columns.items())
             return (name, f"table: {listed}", f"{most:,} rows")
         case {"type": "scalars", "names": names}:
-            return (name, f"scalars: {', '.join(names)}", f"{len(names)} numbers")
+            return (name, f"scalars: {', '.join(names)}", "one number each")
         case {"type": "histogram", "edges": edges}:
             return (name, f"histogram from {edges[0]} to {edges[-1]}", f"{len(edges) - 1} counts")
         case {"type": "model", "format": kind, "max_bytes": most}:

@@ -32,7 +32,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom.model.segment import Row, annotation_rows
+from darkroom.model.segment import FASTEST, SLOWEST, Row, annotation_rows
 from darkroom.scene.recipe import WorldRecipe
 from darkroom.scene.world import World
 from darkroom.vision.picture import burn, encode_bgr
@@ -45,7 +45,6 @@ REFUSALS = (
     "size-differs",  # a picture of another size than the ones before
     "no-room",  # no space left for the output
 )
-FASTEST = 240.0
 MOST_BYTES = 64 << 20  # of one window: `/out` may lie in memory
 # How recordings begin that hold their pictures themselves: offset -> beginnings. What is
 # left out are lists that lead to other files or addresses (concat, HLS, DASH, SDP); that
@@ -144,7 +143,7 @@ def open_video(request: dict[str, Any], source: Path) -> Reel:
     if width * height > MOST_PIXELS:  # before the decoder allocates a picture
         raise RefusedError("too-large")
     fps = request["fps"] or capture.get(cv2.CAP_PROP_FPS)
-    if not (math.isfinite(fps) and 0 < fps <= FASTEST):
+    if not (math.isfinite(fps) and SLOWEST <= fps <= FASTEST):
         raise RefusedError("no-rate")
     declared = capture.get(cv2.CAP_PROP_FRAME_COUNT)
     declared = int(declared) if 0 < declared < 1e9 else 0  # noqa: PLR2004

@@ -4,6 +4,7 @@ A program tells the supervisor through a pipe that it started, and if it fails t
 the exception class; the text goes to the log, which is an output like any other.
 """
 
+import errno
 import gc
 import importlib
 import json
@@ -64,6 +65,8 @@ def _fail(report: int, error: BaseException) -> NoReturn:
     while cause is not None and not number:
         number = cause.errno or 0 if isinstance(cause, OSError) else 0
         cause = cause.__cause__ or cause.__context__
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        number = errno.EAGAIN
     said = {"error": type(error).__name__, "errno": number}
     _say(report, json.dumps(said).encode())
     try:

@@ -31,6 +31,9 @@ from darkroom.scene.surfaces import (
 
 _FINE = 2
 """Rays per pixel and axis."""
+_PLANES = ((2, 0.0), (1, NEAR_WALL_Y), (1, FAR_WALL_Y), (0, -END_WALL_X), (0, END_WALL_X))
+"""Ground, near, far, left and right wall: the axis that is constant, and where."""
+_SKY = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,53 +94,61 @@ def build_backdrop(camera: Camera, surfaces: Surfaces) -> Backdrop:
     Returns:
         The empty scene.
     """
-    rays = camera.rays(_FINE)
-    shape = rays.shape[:2]
-    image = _sky(rays, surfaces.sky)
+    shape = (camera.height * _FINE, camera.width * _FINE)
+    # one row per axis, so that each plane reads contiguous numbers
+    rays = np.ascontiguousarray(camera.rays(_FINE).reshape(-1, 3).T, dtype=np.float32)
+    origin = camera.position.astype(np.float32)
+    distances = np.stack([_distance(origin, rays, plane) for plane in range(len(_PLANES))])
+    nearest = distances.argmin(axis=0)
+    nearest[np.isinf(distances.min(axis=0))] = _SKY
+    image = np.empty((rays.shape[1], 3), dtype=np.uint8)
     glow = np.zeros_like(image)
-    place = np.full((*shape, 3), np.nan, dtype=np.float32)
-    nearest = np.full(shape, np.inf)
-    for plane in range(5):
-        far, hit = _distance(camera.position, rays, plane)
-        with np.errstate(invalid="ignore"):
-            spot = camera.position + far[..., None] * rays
-        if plane:  # walls end at the eaves
-            hit &= spot[..., 2] < WALL_HEIGHT
-        hit &= far < nearest
-        nearest[hit] = far[hit]
-        spots = spot[hit]
+    place = np.full(image.shape, np.nan, dtype=np.float32)
+    for plane in range(len(_PLANES)):
+        hit = np.flatnonzero(nearest == plane)
+        spots = origin + (distances[plane, hit] * rays[:, hit]).T
         place[hit] = spots
         picture, lit, columns, rows = _texels(surfaces, plane, spots)
         image[hit] = _sample(picture, columns, rows)
-        glow[hit] = 0 if lit is None else _sample(lit, columns, rows)
-    size = (camera.width, camera.height)
+        if lit is not None:
+            glow[hit] = _sample(lit, columns, rows)
+    sky = np.flatnonzero(nearest == _SKY)
+    image[sky] = _sky(rays[:, sky], surfaces.sky)
     return Backdrop(
-        image=cv2.resize(image, size, interpolation=cv2.INTER_AREA),
-        glow=cv2.resize(glow, size, interpolation=cv2.INTER_AREA),
-        place=place[::_FINE, ::_FINE].copy(),
+        image=_averaged(image.reshape(*shape, 3)),
+        glow=_averaged(glow.reshape(*shape, 3)),
+        place=place.reshape(*shape, 3)[::_FINE, ::_FINE].copy(),
     )
 
 
-def _sky(rays: NDArray[np.float64], colour: Rgb) -> NDArray[np.uint8]:
-    up = rays[..., 2] / np.linalg.norm(rays, axis=-1)
-    haze = np.clip(1.08 - 0.35 * np.clip(up, 0.0, 1.0), 0.0, 1.1)
-    return np.clip(haze[..., None] * np.array(colour), 0, 255).astype(np.uint8)
+def _averaged(fine: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The mean of the rays of each pixel."""
+    size = (fine.shape[1] // _FINE, fine.shape[0] // _FINE)
+    return cv2.resize(fine, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _sky(rays: NDArray[np.float32], colour: Rgb) -> NDArray[np.uint8]:
+    """The sky is paler near the horizon."""
+    up = rays[2] / np.linalg.norm(rays, axis=0)
+    haze = 1.08 - 0.35 * np.clip(up, 0.0, 1.0)
+    return np.clip(haze[:, None] * np.array(colour), 0, 255).astype(np.uint8)
 
 
 def _distance(
-    origin: NDArray[np.float64], rays: NDArray[np.float64], plane: int
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """How far along each ray the plane lies, and whether it is ahead."""
-    axis, at = ((2, 0.0), (1, NEAR_WALL_Y), (1, FAR_WALL_Y), (0, -END_WALL_X), (0, END_WALL_X))[plane]  # noqa: E501
-    step = rays[..., axis]
+    origin: NDArray[np.float32], rays: NDArray[np.float32], plane: int
+) -> NDArray[np.float32]:
+    """How far along each ray the surface lies, in ray lengths; infinite where it does not."""
+    axis, at = _PLANES[plane]
     with np.errstate(divide="ignore", invalid="ignore"):
-        far = (at - origin[axis]) / step
-    ahead = np.isfinite(far) & (far > 0.0)
-    return np.where(ahead, far, np.inf), ahead
+        far = (np.float32(at) - origin[axis]) / rays[axis]
+        ahead = np.isfinite(far) & (far > 0.0)
+        if plane:  # walls end at the eaves
+            ahead &= origin[2] + far * rays[2] < WALL_HEIGHT
+    return np.where(ahead, far, np.float32(np.inf))
 
 
 def _texels(
-    surfaces: Surfaces, plane: int, spots: NDArray[np.float64]
+    surfaces: Surfaces, plane: int, spots: NDArray[np.float32]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, NDArray, NDArray]:
     if plane == 0:
         columns = (spots[:, 0] + END_WALL_X) * GROUND_SCALE
@@ -148,9 +159,7 @@ def _texels(
     return picture, lit, along * WALL_SCALE, (WALL_HEIGHT - spots[:, 2]) * WALL_SCALE
 
 
-def _sample(
-    picture: NDArray[np.uint8], columns: NDArray, rows: NDArray
-) -> NDArray[np.uint8]:
-    column = np.clip(columns.astype(np.int64), 0, picture.shape[1] - 1)
-    row = np.clip(rows.astype(np.int64), 0, picture.shape[0] - 1)
+def _sample(picture: NDArray[np.uint8], columns: NDArray, rows: NDArray) -> NDArray[np.uint8]:
+    column = np.clip(columns.astype(np.int32), 0, picture.shape[1] - 1)
+    row = np.clip(rows.astype(np.int32), 0, picture.shape[0] - 1)
     return picture[row, column]

@@ -63,18 +63,16 @@ class Canvas:
         self._shapes.append(corners)
         fixed = _fixed_point(corners)
         cv2.fillConvexPoly(self.image, fixed, colour, cv2.LINE_AA, _SHIFT)
-        cv2.fillConvexPoly(self.owner, fixed, self._painter, cv2.LINE_8, _SHIFT)
+        cv2.fillConvexPoly(self.owner, fixed, (self._painter,), cv2.LINE_8, _SHIFT)
 
     def shine(self, corners: NDArray[np.float64], colour: Rgb) -> None:
         """Add light of its own to a convex shape, corners [N, 2]."""
-        cv2.fillConvexPoly(
-            self.glow, _fixed_point(corners), colour, cv2.LINE_AA, _SHIFT
-        )
+        cv2.fillConvexPoly(self.glow, _fixed_point(corners), colour, cv2.LINE_AA, _SHIFT)
 
 
 def fill_mask(mask: NDArray[np.uint8], corners: NDArray[np.float64], value: int) -> None:
     """Fill a convex shape in a one-channel picture, with soft edges."""
-    cv2.fillConvexPoly(mask, _fixed_point(corners), value, cv2.LINE_AA, _SHIFT)
+    cv2.fillConvexPoly(mask, _fixed_point(corners), (value,), cv2.LINE_AA, _SHIFT)
 
 
 def _fixed_point(corners: NDArray[np.float64]) -> NDArray[np.int32]:

@@ -86,7 +86,9 @@ def draw_vehicle(
     for face in _seen(cabin, frame, origin, camera):
         canvas.convex(camera.project(face.corners)[0], tint(look.paint, _SHADES[face.name]))
         if face.name != "top":
-            canvas.convex(camera.project(_window(face.corners))[0], tint(_GLASS, _SHADES[face.name]))  # noqa: E501
+            canvas.convex(
+                camera.project(_window(face.corners))[0], tint(_GLASS, _SHADES[face.name])
+            )
     return True
 
 
@@ -136,7 +138,14 @@ def _lamps(canvas: Canvas, camera: Camera, face: _Face, *, lights: bool) -> None
     colour: Rgb = (236, 232, 214) if front else (150, 26, 24)
     for start in (0.06, 0.74):
         corner = top_left + start * across + 0.38 * down
-        quad = np.array([corner, corner + 0.2 * across, corner + 0.2 * across + 0.22 * down, corner + 0.22 * down])  # noqa: E501
+        quad = np.array(
+            [
+                corner,
+                corner + 0.2 * across,
+                corner + 0.2 * across + 0.22 * down,
+                corner + 0.22 * down,
+            ]
+        )
         pixels = camera.project(quad)[0]
         canvas.convex(pixels, colour)
         if lights:

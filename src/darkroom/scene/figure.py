@@ -67,7 +67,11 @@ def draw_person(canvas: Canvas, camera: Camera, look: PersonLook, pose: Pose) ->
     if depth.min() < _NEAREST:
         return False
     pixels = camera.focal / float(depth[9]) * tall  # picture height of the body
-    half = look.build * pixels * float(np.hypot(0.135 * facing, 0.085 * np.sqrt(1 - min(1.0, facing**2))))  # noqa: E501
+    half = (
+        look.build
+        * pixels
+        * float(np.hypot(0.135 * facing, 0.085 * np.sqrt(1 - min(1.0, facing**2))))
+    )
     far_leg, near_leg = (0, 2) if side @ to_camera < 0 else (2, 0)
     sleeve = tint(look.shirt, 0.82)
 
@@ -75,7 +79,9 @@ def draw_person(canvas: Canvas, camera: Camera, look: PersonLook, pose: Pose) ->
         colour = tint(look.trousers, shade)
         _limb(canvas, joints[leg], joints[leg + 1], 0.048 * pixels, 0.03 * pixels, colour)
         foot = joints[leg + 1]
-        _limb(canvas, foot, foot + [0.0, 0.022 * pixels], 0.034 * pixels, 0.036 * pixels, (32, 28, 26))
+        _limb(
+            canvas, foot, foot + [0.0, 0.022 * pixels], 0.034 * pixels, 0.036 * pixels, (32, 28, 26)
+        )
     _arm(canvas, joints, far_leg, pixels, tint(sleeve, 0.8), look.skin)
     if look.backpack and facing > 0.0:
         _blob(canvas, joints[11], 0.095 * pixels, 0.13 * pixels, look.backpack)
@@ -87,7 +93,7 @@ def draw_person(canvas: Canvas, camera: Camera, look: PersonLook, pose: Pose) ->
     return True
 
 
-def _limb(  # noqa: PLR0913 - two ends, two widths
+def _limb(
     canvas: Canvas, start: NDArray, end: NDArray, wide: float, narrow: float, colour: Rgb
 ) -> None:
     (x1, y1), (x2, y2) = start.tolist(), end.tolist()
@@ -102,9 +108,7 @@ def _limb(  # noqa: PLR0913 - two ends, two widths
     canvas.convex(np.array(outline), colour)
 
 
-def _arm(  # noqa: PLR0913 - as many as an arm has parts
-    canvas: Canvas, joints: NDArray, leg: int, pixels: float, sleeve: Rgb, skin: Rgb
-) -> None:
+def _arm(canvas: Canvas, joints: NDArray, leg: int, pixels: float, sleeve: Rgb, skin: Rgb) -> None:
     shoulder, hand = joints[4 + leg], joints[5 + leg]
     wrist = shoulder + 0.85 * (hand - shoulder)
     _limb(canvas, wrist, hand, 0.02 * pixels, 0.018 * pixels, skin)
@@ -117,9 +121,25 @@ def _torso(canvas: Canvas, joints: NDArray, half: float, look: PersonLook) -> No
     waist = 1.0 if look.coat else 0.8
     left, right = np.array([-half, 0.0]), np.array([half, 0.0])
     drop = 0.12 * (bottom - top)
-    lit = np.array([top + 0.6 * left, top + 0.75 * right, bottom + waist * right, bottom + waist * left, top + left + drop])  # noqa: E501
+    lit = np.array(
+        [
+            top + 0.6 * left,
+            top + 0.75 * right,
+            bottom + waist * right,
+            bottom + waist * left,
+            top + left + drop,
+        ]
+    )
     canvas.convex(lit, look.shirt)
-    shaded = np.array([top + 0.25 * right, top + 0.75 * right, top + right + drop, bottom + waist * right, bottom + 0.3 * right])  # noqa: E501
+    shaded = np.array(
+        [
+            top + 0.25 * right,
+            top + 0.75 * right,
+            top + right + drop,
+            bottom + waist * right,
+            bottom + 0.3 * right,
+        ]
+    )
     canvas.convex(shaded, tint(look.shirt, 0.8))
 
 
@@ -127,7 +147,7 @@ def _blob(canvas: Canvas, centre: NDArray, half_x: float, half_y: float, colour:
     canvas.convex(centre + _ROUND * [half_x, half_y], colour)
 
 
-def _head(  # noqa: PLR0913 - where it looks has two parts
+def _head(
     canvas: Canvas, centre: NDArray, pixels: float, facing: float, turned: float, look: PersonLook
 ) -> None:
     wide, high = 0.055 * pixels, 0.072 * pixels

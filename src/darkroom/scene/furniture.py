@@ -34,11 +34,13 @@ def draw_occluder(canvas: Canvas, camera: Camera, occluder: Occluder) -> None:
         _column(canvas, camera, foot, across, (0.0, occluder.height), (grey, grey, grey))
     else:
         rim = 0.55 * occluder.height
-        _column(canvas, camera, foot, across, (0.0, rim), (grey, round(0.93 * grey), round(0.86 * grey)))  # noqa: E501
+        _column(
+            canvas, camera, foot, across, (0.0, rim), (grey, round(0.93 * grey), round(0.86 * grey))
+        )
         _column(canvas, camera, foot, 0.9 * across, (rim, occluder.height), _HEDGE)
 
 
-def _column(  # noqa: PLR0913 - a column is that much
+def _column(
     canvas: Canvas,
     camera: Camera,
     foot: np.ndarray,

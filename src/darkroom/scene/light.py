@@ -34,9 +34,7 @@ def daylight(look: Look, second: float, phase: float) -> float:
     return look.light * (1.0 + look.flicker * float(wave))
 
 
-def lamplight(
-    lamps: NDArray[np.float64], places: NDArray[np.floating]
-) -> NDArray[np.float32]:
+def lamplight(lamps: NDArray[np.float64], places: NDArray[np.floating]) -> NDArray[np.float32]:
     """Light of the street lamps at some places.
 
     Args:
@@ -78,14 +76,9 @@ def shadow_mask(
     return cv2.GaussianBlur(mask, (3, 3), 0).astype(np.float32) / 255.0
 
 
-def _footprint(
-    pose: Pose, look: PersonLook | VehicleLook
-) -> NDArray[np.float64]:
+def _footprint(pose: Pose, look: PersonLook | VehicleLook) -> NDArray[np.float64]:
     """Corners of what touches the ground, [4, 2] in metres."""
-    if isinstance(look, PersonLook):
-        half = (0.13, 0.2)
-    else:
-        half = (look.length / 2.0, look.width / 2.0)
+    half = (0.13, 0.2) if isinstance(look, PersonLook) else (look.length / 2.0, look.width / 2.0)
     ahead = np.array([np.cos(pose.heading), np.sin(pose.heading)])
     frame = np.array([ahead, [-ahead[1], ahead[0]]])
     return pose.place + (_SIGNS * half) @ frame

@@ -82,9 +82,7 @@ def mock_recipe(
         if value not in legal[name]:
             message = f"a mock's {name} cannot be {value!r}, only {list(legal[name])}"
             raise SpecError(message, next_step="correct the look of the dataset card")
-    specs = tuple(
-        CameraSpec(id=c.id, width=c.width, height=c.height, fps=c.fps) for c in cameras
-    )
+    specs = tuple(CameraSpec(id=c.id, width=c.width, height=c.height, fps=c.fps) for c in cameras)
     # two sites with one seed get two mocks
     site = zlib.crc32("\n".join(spec.id for spec in specs).encode())
     rng = np.random.default_rng([seed, site, _MOCK])

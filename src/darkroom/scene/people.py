@@ -23,9 +23,7 @@ _CLEARANCE = 0.35
 _WAYPOINT_PAUSE = 0.3
 
 
-def people(
-    seed: int, duration: float, traffic: Traffic, layout: Layout
-) -> tuple[Trajectory, ...]:
+def people(seed: int, duration: float, traffic: Traffic, layout: Layout) -> tuple[Trajectory, ...]:
     """All people who are in the world during the recording.
 
     Args:
@@ -51,9 +49,7 @@ def people(
         if second + stay > 0.0:
             times, points = _route(own, stay, layout)
             found.append(
-                Trajectory(
-                    identity=number, kind="person", times=second + times, points=points
-                )
+                Trajectory(identity=number, kind="person", times=second + times, points=points)
             )
         number += 1
     return tuple(found)
@@ -114,9 +110,7 @@ def _free_spot(
     return spot
 
 
-def _passes(
-    start: NDArray[np.float64], end: NDArray[np.float64], occluder: Occluder
-) -> bool:
+def _passes(start: NDArray[np.float64], end: NDArray[np.float64], occluder: Occluder) -> bool:
     centre = np.array([occluder.x, occluder.y])
     leg = end - start
     along = np.clip((centre - start) @ leg / max(float(leg @ leg), 1e-9), 0.0, 1.0)

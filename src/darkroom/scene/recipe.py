@@ -31,26 +31,18 @@ def _require(truth: bool, message: str) -> None:  # noqa: FBT001 - reads as a se
 
 def _fields(kind: type, given: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - from outside
     """The mapping's items, refused when a key is unknown or missing."""
-    _require(
-        isinstance(given, Mapping), f"{where} must be a mapping of names to values"
-    )
+    _require(isinstance(given, Mapping), f"{where} must be a mapping of names to values")
     known = {f.name: f for f in dataclasses.fields(kind)}
     unknown = sorted(str(key) for key in given if key not in known)
-    _require(
-        not unknown, f"{where} has unknown keys {unknown}; known are {sorted(known)}"
-    )
+    _require(not unknown, f"{where} has unknown keys {unknown}; known are {sorted(known)}")
     needed = {
         name
         for name, f in known.items()
-        if f.default is dataclasses.MISSING
-        and f.default_factory is dataclasses.MISSING
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
     }
     missing = sorted(needed - set(given))
     _require(not missing, f"{where} lacks the keys {missing}")
-    return {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in given.items()
-    }
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +71,7 @@ class CameraSpec:
         for side in (self.width, self.height):
             _require(
                 isinstance(side, int) and 32 <= side <= LARGEST_SIDE,  # noqa: PLR2004
-                f"camera {self.id}: width and height must be whole numbers in "
-                f"32..{LARGEST_SIDE}",
+                f"camera {self.id}: width and height must be whole numbers in 32..{LARGEST_SIDE}",
             )
         _require(0.0 < self.fps <= 120.0, f"camera {self.id}: fps must be in 0..120")  # noqa: PLR2004
 
@@ -145,9 +136,7 @@ class Look:
                 len(span) == 2 and 0.0 < span[0] <= span[1],  # noqa: PLR2004
                 f"{name} must be [low, high] with 0 < low <= high",
             )
-        _require(
-            self.paving in get_args(Paving), f"paving must be one of {get_args(Paving)}"
-        )
+        _require(self.paving in get_args(Paving), f"paving must be one of {get_args(Paving)}")
         _require(
             self.clothing in get_args(Clothing),
             f"clothing must be one of {get_args(Clothing)}",
@@ -252,9 +241,7 @@ class WorldRecipe:
                 traffic = _fields(Traffic, values["traffic"], "traffic")
                 if "presence" in traffic:
                     where = "traffic.presence"
-                    traffic["presence"] = Presence(
-                        **_fields(Presence, traffic["presence"], where)
-                    )
+                    traffic["presence"] = Presence(**_fields(Presence, traffic["presence"], where))
                 values["traffic"] = Traffic(**traffic)
             return cls(**values)
         except TypeError as error:

@@ -40,9 +40,7 @@ class Sensor:
             phase=rng.uniform(0.0, 2.0 * np.pi),
         )
 
-    def expose(
-        self, light: NDArray[np.float32], rng: np.random.Generator
-    ) -> NDArray[np.uint8]:
+    def expose(self, light: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
         """Turn light into a picture.
 
         Args:
@@ -52,11 +50,12 @@ class Sensor:
         Returns:
             uint8 [H, W, 3].
         """
-        seen = cv2.GaussianBlur(light, (3, 3), 0.6)
-        seen *= np.array(self.cast, dtype=np.float32) * np.float32(self.gain)
-        return cv2.addWeighted(
-            seen, 1.0, _grain(rng, seen.shape), self.noise, 0.0, dtype=cv2.CV_8U
-        )
+        factor = np.array(self.cast, dtype=np.float32) * np.float32(self.gain)
+        seen = cv2.GaussianBlur(light, (3, 3), 0.6) * factor
+        grain = _grain(rng, seen.shape)
+        # adds, rounds and clips in one pass
+        digital = cv2.addWeighted(seen, 1.0, grain, self.noise, 0.0, dtype=cv2.CV_8U)
+        return digital.astype(np.uint8, copy=False)
 
 
 def _grain(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -28,9 +28,7 @@ _SLAB = {"slabs": (0.9, 0.6), "setts": (0.34, 0.22), "asphalt": (0.0, 0.0)}
 _JOINT = {"slabs": 0.8, "setts": 0.78, "asphalt": 1.0}
 
 
-def ground_texture(
-    rng: np.random.Generator, colour: Rgb, paving: Paving
-) -> NDArray[np.uint8]:
+def ground_texture(rng: np.random.Generator, colour: Rgb, paving: Paving) -> NDArray[np.uint8]:
     """The ground between the houses, uint8 [rows, columns, 3]."""
     rows = round((FAR_WALL_Y - NEAR_WALL_Y) * GROUND_SCALE)
     columns = round(2 * END_WALL_X * GROUND_SCALE)
@@ -132,9 +130,7 @@ def _grain(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float
     return tone
 
 
-def _slabs(
-    rng: np.random.Generator, shape: tuple[int, int], paving: Paving
-) -> NDArray[np.float32]:
+def _slabs(rng: np.random.Generator, shape: tuple[int, int], paving: Paving) -> NDArray[np.float32]:
     """The tone of each slab, and dark joints between them."""
     wide, deep = _SLAB[paving]
     if not wide:

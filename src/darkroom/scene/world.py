@@ -91,9 +91,7 @@ class World:
         walkers = people(seed, duration, traffic, self.layout)
         drivers = vehicles(seed, duration, traffic)
         return tuple(
-            actor
-            for actor in walkers + drivers
-            if self.recipe.kind_class(actor.kind) is not None
+            actor for actor in walkers + drivers if self.recipe.kind_class(actor.kind) is not None
         )
 
     @cached_property
@@ -203,9 +201,7 @@ class World:
             )
         return self._views[camera_id]
 
-    def _paint(
-        self, canvas: Canvas, camera: Camera, present: list[_Actor]
-    ) -> list[_Painted]:
+    def _paint(self, canvas: Canvas, camera: Camera, present: list[_Actor]) -> list[_Painted]:
         """Everything that stands on the ground, far to near."""
         eye = camera.position[:2]
         things: list[tuple[float, Occluder | _Actor]] = [
@@ -323,8 +319,5 @@ def _in_sight(camera: Camera, actor: _Actor) -> bool:
         return bool(depth.max() > 0.0)
     low, high = pixels.min(axis=0), pixels.max(axis=0)
     return bool(
-        high[0] > 0.0
-        and high[1] > 0.0
-        and low[0] < camera.width
-        and low[1] < camera.height
+        high[0] > 0.0 and high[1] > 0.0 and low[0] < camera.width and low[1] < camera.height
     )

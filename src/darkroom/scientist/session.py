@@ -57,6 +57,7 @@ class Session(Shown):
     Attributes:
         identity: who we are.
         gateway: the address of the gateway.
+        run_log_address: where MLflow is, or "".
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Session(Shown):
         mocks: MockShop,
         run_mock: MockRunner,
         run_log: RunLog | None,
+        run_log_address: str,
         renderer: Renderer,
         progress: Callable[[str], AbstractContextManager[Progress]],
         say: Callable[[str], None],
@@ -91,6 +93,7 @@ class Session(Shown):
         self._renderer = renderer
         self._mocks = mocks
         self._run_log = run_log
+        self.run_log_address = run_log_address
         self._say = say
         self._owners: dict[str, str] = {}
 

@@ -91,9 +91,7 @@ def average_precision(
             hits.append(hit[counts_at_all])
         counts.append(objects)
         values.append(_area(scores, hits, objects))
-    return AveragePrecision(
-        per_class=tuple(values), objects=tuple(counts), iou=threshold
-    )
+    return AveragePrecision(per_class=tuple(values), objects=tuple(counts), iou=threshold)
 
 
 def _match(
@@ -115,9 +113,7 @@ def _match(
     return hit, counts
 
 
-def _area(
-    scores: list[NDArray[np.float32]], hits: list[NDArray[np.bool_]], objects: int
-) -> float:
+def _area(scores: list[NDArray[np.float32]], hits: list[NDArray[np.bool_]], objects: int) -> float:
     """Area below the interpolated precision-recall curve."""
     if objects == 0:
         return math.nan
@@ -126,7 +122,7 @@ def _area(
         return 0.0
     order = np.argsort(-score, kind="stable")
     right = np.cumsum(np.concatenate(hits)[order])
-    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0.0, True))  # noqa: FBT003 - the last one always ends a run
+    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0.0, True))
     recall = right[ends] / objects
     precision = right[ends] / (ends + 1)
     best = np.maximum.accumulate(precision[::-1])[::-1]

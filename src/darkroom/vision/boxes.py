@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 def area(xyxy: NDArray[np.floating]) -> NDArray[np.float64]:
     """Areas of boxes [N, 4], in square pixels, [N]."""
     boxes = np.asarray(xyxy, dtype=np.float64)
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    sides: NDArray[np.float64] = boxes[:, 2:] - boxes[:, :2]
+    return sides[:, 0] * sides[:, 1]
 
 
-def iou(
-    one: NDArray[np.floating], other: NDArray[np.floating]
-) -> NDArray[np.float64]:
+def iou(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.float64]:
     """Intersection over union of every pair.
 
     Args:

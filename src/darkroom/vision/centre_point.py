@@ -77,7 +77,8 @@ def prepare(image: NDArray[np.uint8], grid: Grid = DEFAULT_GRID) -> NDArray[np.u
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:  # noqa: PLR2004
         message = f"a picture is uint8 [H, W, 3], not {image.dtype} {image.shape}"
         raise DataError(message, next_step="decode the frame to RGB first")
-    return cv2.resize(image, (grid.width, grid.height), interpolation=cv2.INTER_AREA)
+    ready = cv2.resize(image, (grid.width, grid.height), interpolation=cv2.INTER_AREA)
+    return ready.astype(np.uint8, copy=False)
 
 
 def normalise(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -85,7 +86,7 @@ def normalise(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return image.astype(np.float32) / np.float32(127.5) - np.float32(1.0)
 
 
-def decode(  # noqa: PLR0913 - each is a knob of the method
+def decode(
     heat: NDArray[np.floating],
     boxes: NDArray[np.floating],
     size: tuple[int, int],

@@ -38,9 +38,7 @@ class Target(NamedTuple):
     weight: NDArray[np.float32]
 
 
-def encode(
-    annotations: Annotations, size: tuple[int, int], classes: int, grid: Grid
-) -> Target:
+def encode(annotations: Annotations, size: tuple[int, int], classes: int, grid: Grid) -> Target:
     """Paint the targets of one picture.
 
     Boxes are painted in the order of their lower edge, so the nearer object wins a

@@ -44,9 +44,7 @@ def suppress(detections: Detections, threshold: float = 0.5) -> Detections:
     kept = []
     for class_id in np.unique(detections.class_id):
         rows = np.flatnonzero(detections.class_id == class_id)
-        kept.append(
-            rows[nms(detections.xyxy[rows], detections.confidence[rows], threshold)]
-        )
+        kept.append(rows[nms(detections.xyxy[rows], detections.confidence[rows], threshold)])
     rows = np.concatenate(kept) if kept else np.zeros(0, dtype=np.int64)
     order = np.argsort(-detections.confidence[rows], kind="stable")
     return detections.select(rows[order])

@@ -31,19 +31,25 @@ class FolderBlobStore:
         """Store: atomic, and on the disk when it returns."""
         path = self._path(key)
         with self._errors():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft = path.with_name(f"{_DRAFT}{secrets.token_hex(8)}")
             try:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-                with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                draft.replace(path)
-            except BaseException:
-                draft.unlink(missing_ok=True)
-                raise
-            self._sync(path.parent)
+                self._write(path, data)
+            except FileNotFoundError:  # a delete took the emptied folder away meanwhile
+                self._write(path, data)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_name(f"{_DRAFT}{secrets.token_hex(8)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+        self._sync(path.parent)
 
     def get(self, key: str) -> bytes:
         """Read."""

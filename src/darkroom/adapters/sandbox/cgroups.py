@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 ROOT = Path("/sys/fs/cgroup")
-OUR_OWN = 4  # bubblewrap twice, and prlimit and setpriv on their way to the interpreter
+OUR_OWN = 2  # bubblewrap outside, and inside as the first process
 REMOVAL_SECONDS = 2.0
 
 

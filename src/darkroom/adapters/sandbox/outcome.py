@@ -17,6 +17,7 @@ from darkroom.ports import Outcome
 CLASS_NAME = re.compile(r"[A-Za-z_]\w{0,60}", re.ASCII)
 MAX_REPORT = 4096
 SIGNAL_BASE = 128  # bubblewrap and shells: 128 + number of the signal
+_FORKING = ("BlockingIOError", "RuntimeError")  # of fork, and of a thread
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -87,7 +88,7 @@ def _limit(seen: Seen, name: str, number: int) -> str:
         return "disk"
     if number == errno.EMFILE:
         return "files"
-    if seen.forks_refused or (number == errno.EAGAIN and name == "BlockingIOError"):
+    if seen.forks_refused or (number == errno.EAGAIN and name in _FORKING):
         return "processes"
     return ""
 

@@ -31,6 +31,7 @@ LAYERS: tuple[Layer, ...] = Layer.__args__  # type: ignore[attr-defined]
 MIB = 1 << 20
 TMP_MIB = 64
 TMP_INODES = 2048
+SECOND_NET = 8
 OUT_INODES = 16  # beside one for each file that the limit allows
 NOBODY = 65534
 # Room for thread stacks and mappings that are reserved and never touched; what is really
@@ -92,11 +93,13 @@ class Enforcement:
     """Who holds memory and process limits.
 
     Attributes:
-        cgroup: whether the kernel holds them for the job as a whole.
+        memory_held, processes_held: whether a control group holds the limit for the job
+            as a whole; then the limit of one process or user is only a second net.
         without: walls that a test left out, to see that the probe names them.
     """
 
-    cgroup: bool
+    memory_held: bool
+    processes_held: bool
     without: frozenset[Layer] = field(default_factory=frozenset)
 
 
@@ -160,6 +163,8 @@ def _root(
     for path in visible(runtime, host):
         args += ["--ro-bind", str(path), str(path)]
     for path in places.exposed:
+        for parent in reversed(path.parents[:-1]):
+            args += ["--perms", "0755", "--dir", str(parent)]
         args += ["--ro-bind", str(path), str(path)]
     return [*_parents(args), *args, "--remount-ro", "/", "--chdir", "/"]
 
@@ -206,8 +211,10 @@ def _rlimits(host: Host, limits: Limits, how: Enforcement) -> list[str]:
     if "disk" not in how.without:
         args.append(f"--fsize={largest}")
     if "process count" not in how.without:
-        args.append(f"--nproc={limits.processes}")
-    if "memory" not in how.without and not how.cgroup:
+        # An ordinary user's job shares its namespace with bubblewrap's first process.
+        more = SECOND_NET if how.processes_held else 0 if host.root else 1
+        args.append(f"--nproc={limits.processes + more}")
+    if "memory" not in how.without and not how.memory_held:
         args.append(f"--data={(limits.memory_mib + DATA_SLACK_MIB) * MIB}")
     return [*args, "--"]
 

@@ -155,7 +155,7 @@ class _Stage:
             log=bytes(run.log),
             stopped=run.stopped,
             oom_kills=self._group.oom_kills(),
-            forks_refused=self._group.forks_refused() or int(run.was_at_limit),
+            forks_refused=self._group.forks_refused(),
             disk_full=any(_full(self._house.stage / n) for n in ("out", "tmp")),
             report=bytes(run.report[len(STARTED) :]),
             refused_output="",
@@ -218,8 +218,8 @@ class _Run:
         self._task, self._group, self._without = task, group, house.without
         self.log, self.report = bytearray(), bytearray()
         self.stopped, self.code = "", -1
-        self.most_resident, self.was_at_limit = 0, False
-        self._at_limit_since: float | None = None
+        self.most_resident = 0
+        self._refused, self._refused_since = 0, time.monotonic()
         self._first: int | None = None  # pidfd of the namespace's first process
         self._watcher: watch.Watcher | None = None
         self._begin(house, places)
@@ -239,7 +239,9 @@ class _Run:
                 places,
                 plan.Descriptors(info=info_job, report=report_job, seccomp=rules.fileno()),
                 plan.Enforcement(
-                    cgroup=self._group.memory is not None, without=house.without
+                    memory_held=self._group.memory is not None,
+                    processes_held=self._group.pids is not None,
+                    without=house.without,
                 ),
             )
             self.deadline = time.monotonic() + self._task.limits.wall_seconds
@@ -339,17 +341,17 @@ class _Run:
         cpu = max(look.cpu_seconds, self._group.cpu_seconds())
         if cpu > limits.cpu_seconds:
             self.stopped = "CPU time"
-        over = look.private > limits.memory_mib * plan.MIB
-        if over and self._group.memory is None and "memory" not in without:
+        most = limits.memory_mib * plan.MIB
+        alone = self._group.memory is None and "memory" not in without
+        if alone and look.private > most and self._watcher.private_bytes() > most:
             self.stopped = "memory"
-        # One of the tasks is bubblewrap's own first process.
-        if look.tasks - 1 < limits.processes or "process count" in without:
-            self._at_limit_since = None
-        else:
-            self.was_at_limit = True
-            self._at_limit_since = self._at_limit_since or now
-            if now - self._at_limit_since > AT_LIMIT_SECONDS:
-                self.stopped = "processes"
+        # Refused again and again, for longer than a program needs to give up: a fork bomb.
+        refused = self._group.forks_refused()
+        if refused == self._refused:
+            self._refused_since = now
+        elif now - self._refused_since > AT_LIMIT_SECONDS:
+            self.stopped = "processes"
+        self._refused = refused
 
     # ------------------------------------------------------------------------ ending
 

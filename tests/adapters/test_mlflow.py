@@ -1,0 +1,313 @@
+"""The run log: what is written, what is never lost, and that writing twice changes nothing."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from darkroom.adapters.mlflow import MlflowRunLog
+from darkroom.errors import StateError, UnreachableError
+from darkroom.ports import RunRecord
+from darkroom.scientist.record import decode_record, encode_record
+
+
+pytestmark = [
+    pytest.mark.slow,
+    # MLflow 3.17 and what it brings along still use what SQLAlchemy and pydantic retire.
+    pytest.mark.filterwarnings("default::Warning"),
+]
+VERSION = "sha256:" + "1" * 64
+
+
+def a_record(**changed) -> RunRecord:
+    child = RunRecord(
+        key="key-north",
+        name="count · north",
+        description="on north",
+        experiment="tests",
+        tags={"privacy": "none, released by olga", "job_digest": "sha256:" + "2" * 64},
+        params={"threshold": "0.3"},
+        inputs={"north/plaza": (VERSION, "north/private")},
+        metrics={"ap50": (0.7,), "train_loss": (3.0, 2.0, 1.0)},
+        files={
+            "tables/counts.json": b'{"columns": ["camera"], "data": [["cam1"]]}',
+            "released/counts.json": b"{}",
+        },
+    )
+    record = RunRecord(
+        key="key",
+        name="count · north",
+        description="**two** domains",
+        experiment="tests",
+        tags={"privacy": "none, released by olga (north)", "submitter": "alice"},
+        files={"plots/a.png": b"\x89PNG"},
+        children=(child,),
+    )
+    return replace(record, **changed)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> str:
+    """A local SQLite store: everything but the server."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    return f"sqlite:///{folder / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="module")
+def client(store):
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(tracking_uri=store)
+
+
+@pytest.fixture
+def artifacts(tmp_path, client, monkeypatch):
+    """An experiment of its own for each test, with its artifacts in the test's folder."""
+    monkeypatch.chdir(tmp_path)
+    name = f"experiment-{tmp_path.name}"
+    client.create_experiment(name, artifact_location=(tmp_path / "artifacts").as_uri())
+    return name
+
+
+def runs_of(client, name):
+    experiment = client.get_experiment_by_name(name)
+    return client.search_runs([experiment.experiment_id])
+
+
+def test_a_parent_with_a_child_for_each_domain(store, client, artifacts):
+    address = MlflowRunLog(store).write(a_record(experiment=artifacts))
+
+    runs = {r.data.tags["darkroom.key"]: r for r in runs_of(client, artifacts)}
+    parent, child = runs["key"], runs["key-north"]
+    assert parent.info.run_id in address
+    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert child.info.run_name == "count · north"
+    assert parent.data.tags["mlflow.note.content"] == "**two** domains"
+    assert parent.data.tags["mlflow.user"] == "alice"
+    assert child.data.params == {"threshold": "0.3"}
+    assert child.data.metrics["ap50"] == 0.7
+    history = client.get_metric_history(child.info.run_id, "train_loss")
+    assert [(m.step, m.value) for m in history] == [(0, 3.0), (1, 2.0), (2, 1.0)]
+    (given,) = child.inputs.dataset_inputs
+    assert given.dataset.name == "north/plaza"
+    assert VERSION.removeprefix("sha256:").startswith(given.dataset.digest)
+    assert json.loads(given.dataset.source)["version"] == VERSION
+    assert {t.key: t.value for t in given.tags} == {"mlflow.data.context": "north/private"}
+    assert [f.path for f in client.list_artifacts(parent.info.run_id, "plots")] == ["plots/a.png"]
+    shown = json.loads(child.data.tags["mlflow.loggedArtifacts"])
+    assert shown == [{"path": "tables/counts.json", "type": "table"}]
+    assert all(r.data.tags["privacy"] for r in runs.values())
+    assert all(r.info.status == "FINISHED" for r in runs.values())
+
+
+def test_the_same_key_again_changes_nothing(store, client, artifacts):
+    log = MlflowRunLog(store)
+    first = log.write(a_record(experiment=artifacts))
+    again = log.write(a_record(experiment=artifacts, description="another"))
+
+    assert first == again
+    assert len(runs_of(client, artifacts)) == 2
+
+
+def test_a_record_that_was_cut_off_is_finished_not_doubled(store, client, artifacts, monkeypatch):
+    log = MlflowRunLog(store)
+    original = MlflowRunLog._log_inputs
+    monkeypatch.setattr(MlflowRunLog, "_log_inputs", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        log.write(a_record(experiment=artifacts))
+    monkeypatch.setattr(MlflowRunLog, "_log_inputs", original)
+
+    log.write(a_record(experiment=artifacts))
+
+    runs = runs_of(client, artifacts)
+    assert sorted(r.data.tags["darkroom.key"] for r in runs) == ["key", "key-north"]
+    assert all(r.data.tags["darkroom.complete"] == "true" for r in runs)
+
+
+def test_privacy_is_never_blank(store, artifacts):
+    with pytest.raises(StateError, match="privacy"):
+        MlflowRunLog(store).write(a_record(experiment=artifacts, tags={"privacy": ""}))
+
+
+def test_an_artifact_stays_in_its_folder(store, artifacts):
+    with pytest.raises(StateError, match="outside"):
+        MlflowRunLog(store).write(a_record(experiment=artifacts, files={"../../x": b""}))
+
+
+def test_a_model_is_logged_with_a_signature_and_runs_again(store, client, artifacts):
+    data = tiny_tflite()
+    model = {
+        "name": "detector", "domain": "south", "format": "tflite",
+        "digest": "sha256:" + "3" * 64, "data": data, "input_shape": None,
+    }  # fmt: skip
+    MlflowRunLog(store).write(a_record(experiment=artifacts, model=model))
+
+    experiment = client.get_experiment_by_name(artifacts)
+    (logged,) = client.search_logged_models([experiment.experiment_id])
+    assert logged.tags["domain"] == "south"
+    import mlflow
+    import numpy as np
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(store)
+    try:
+        loaded = mlflow.pyfunc.load_model(f"models:/{logged.model_id}")
+        schema = loaded.metadata.signature.inputs.to_dict()
+        shape = tuple(schema[0]["tensor-spec"]["shape"])
+        answer = loaded.predict(np.ones((2, *shape[1:]), np.float32))
+    finally:
+        mlflow.set_tracking_uri(before)
+    assert schema[0]["tensor-spec"]["dtype"] == "float32"
+    assert all(len(values) == 2 for values in answer.values())
+
+
+def tiny_tflite() -> bytes:
+    """y = x + x, as small as the converter makes it."""
+    code = (
+        "import sys, tensorflow as tf\n"
+        "f = tf.function(lambda x: x + x, input_signature=[tf.TensorSpec((1, 4), tf.float32)])\n"
+        "c = tf.lite.TFLiteConverter.from_concrete_functions([f.get_concrete_function()])\n"
+        "sys.stdout.buffer.write(c.convert())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    return done.stdout
+
+
+def test_a_file_that_is_no_model_is_refused_and_kept(store, artifacts):
+    from darkroom.errors import ModelRefusedError
+
+    model = {
+        "name": "detector", "domain": "south", "format": "tflite", "digest": "sha256:" + "3" * 64,
+        "data": b"\0\0\0\0TFL3 not a model", "input_shape": None,
+    }  # fmt: skip
+    with pytest.raises(ModelRefusedError):
+        MlflowRunLog(store).write(a_record(experiment=artifacts, model=model))
+
+
+# ------------------------------------------------------------------------------- outages
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_server_that_is_away_is_said_at_once():
+    began = time.monotonic()
+    uri = f"http://user:secret@127.0.0.1:{free_port()}"
+
+    with pytest.raises(UnreachableError, match="does not answer") as away:
+        MlflowRunLog(uri).write(a_record())
+
+    assert time.monotonic() - began < 5
+    assert "secret" not in str(away.value)
+
+
+def test_a_server_that_answers_with_an_error_is_no_server():
+    class Broken(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(502)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Broken)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        with pytest.raises(UnreachableError):
+            MlflowRunLog(f"http://127.0.0.1:{server.server_port}").write(a_record())
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_record_survives_the_spool():
+    record = a_record(model={"data": b"\x00\xff", "name": "m", "input_shape": [1, 2]})
+
+    assert decode_record(encode_record(record)) == record
+
+
+# --------------------------------------------------------------------------- a real server
+
+
+@pytest.fixture(scope="session")
+def server_plan(tmp_path_factory) -> tuple[Path, int]:
+    return tmp_path_factory.mktemp("server"), free_port()
+
+
+def start_server(folder: Path, port: int) -> subprocess.Popen:
+    log = (folder / "log").open("ab")
+    with log:
+        return subprocess.Popen(
+            [
+                sys.executable, "-m", "mlflow", "server", "--workers", "1",
+                "--host", "127.0.0.1", "--port", str(port),
+                "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}",
+                "--artifacts-destination", str(folder / "artifacts"),
+            ],
+            stdout=log,
+            stderr=log,
+            env={"PATH": "/usr/bin:/bin", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            start_new_session=True,
+        )  # fmt: skip
+
+
+def wait_for(port: int, process: subprocess.Popen, folder: Path) -> None:
+    import httpx
+
+    end = time.monotonic() + 100
+    while time.monotonic() < end:
+        assert process.poll() is None, (folder / "log").read_text()[-2000:]
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            threading.Event().wait(0.3)
+    raise AssertionError((folder / "log").read_text()[-2000:])
+
+
+def stop(process: subprocess.Popen) -> None:
+    import psutil
+
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for member in family:
+        member.kill()
+    psutil.wait_procs(family, timeout=10)
+    process.wait()
+
+
+def test_a_real_server_that_is_down_and_then_up(server_plan):
+    """The outage of the issue: refused while it is down, the whole record once it is up."""
+    folder, port = server_plan
+    uri = f"http://127.0.0.1:{port}"
+    with pytest.raises(UnreachableError):
+        MlflowRunLog(uri).write(a_record())
+    process = start_server(folder, port)
+    try:
+        wait_for(port, process, folder)
+
+        address = MlflowRunLog(uri).write(a_record())
+
+        assert address.startswith(f"{uri}/#/experiments/")
+        from mlflow.tracking import MlflowClient
+
+        client = MlflowClient(tracking_uri=uri)
+        runs = runs_of(client, "tests")
+        assert len(runs) == 2
+        child = next(r for r in runs if r.data.tags["darkroom.key"] == "key-north")
+        paths = [f.path for f in client.list_artifacts(child.info.run_id, "tables")]
+        assert paths == ["tables/counts.json"]
+        assert MlflowRunLog(uri).write(a_record()) == address
+    finally:
+        stop(process)

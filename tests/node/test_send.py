@@ -1,0 +1,112 @@
+"""The outbox: in order, again until it is there, and never twice."""
+
+from darkroom.errors import EnvelopeError
+from darkroom.post.timing import MAX_AGE
+from tests.node.village import CODE
+
+
+def test_what_is_decided_while_the_gateway_is_away_is_delivered_later(village):
+    village.in_force()
+    request = village.approved()
+    village.exchange.up = False
+    village.node.service.work_once()
+    assert village.state_of(request.job_id) == "produced"
+    village.restart()
+    village.exchange.up = True
+    village.settle()
+
+    assert len(village.owner.letters("release.request", request.job_id)) == 1
+
+
+def test_a_result_that_waited_for_weeks_is_still_fresh_when_it_leaves(village):
+    village.in_force()
+    request = village.produced()
+    village.alice.read()
+    village.release(request.job_id)
+    village.poll()
+    village.clock.forward(2 * MAX_AGE)
+    village.settle()
+
+    assert len(village.alice.letters("job.result", request.job_id)) == 1
+
+
+def test_a_full_mailbox_blocks_its_owner_only(village):
+    village.in_force()
+    village.exchange.full.add("alice")
+    request = village.submitted()
+    assert len(village.owner.letters("review.request", request.job_id)) == 1
+    waiting = village.store.outgoing()
+    assert {outgoing.letter.recipient for outgoing in waiting} == {"alice"}
+    village.exchange.full.clear()
+    assert village.node.service.send_once() is not None  # not yet: it rests
+
+    village.clock.forward(300)
+    village.settle()
+    assert village.store.outgoing() == []
+
+
+def test_letters_to_one_recipient_keep_their_order(village):
+    village.in_force()
+    village.exchange.full.add("alice")
+    request = village.produced()
+    village.release(request.job_id)
+    village.settle()
+    village.exchange.full.clear()
+    for _ in range(3):
+        village.clock.forward(300)
+        village.settle()
+
+    states = [letter.body["state"] for letter in village.alice.letters("job.state")]
+    assert states == ["screened", "approved", "running", "produced", "released"]
+
+
+def test_a_letter_that_cannot_be_sent_is_given_up_and_stops_nobody(village, monkeypatch):
+    village.in_force()
+    plain = type(village.node.service._sender._post).send
+
+    def send(self, letter, **more):
+        if letter.kind == "review.request":
+            raise EnvelopeError("too large", next_step="nothing")
+        plain(self, letter, **more)
+
+    monkeypatch.setattr(type(village.node.service._sender._post), "send", send)
+    village.submitted()
+
+    assert [o.letter.kind for o in village.store.given_up()] == ["review.request"]
+    assert "letter-given-up" in village.events()
+    assert len(village.alice.letters("job.state")) == 1
+
+
+def test_code_that_waits_to_be_shown_is_kept(village):
+    village.in_force()
+    village.exchange.full.add("olga")
+    request = village.submitted()
+    village.alice.say("job.cancel", {"job_id": request.job_id})
+    village.settle()
+    assert village.state_of(request.job_id) == "cancelled"
+    village.restart()  # sweeps
+    village.exchange.full.clear()
+    village.clock.forward(600)
+    village.settle()
+
+    (asked,) = village.owner.letters("review.request", request.job_id)
+    assert asked.attachments == {"code/job.py": CODE}
+    village.restart()
+    assert list((village.state / "code").iterdir()) == []
+
+
+def test_outputs_are_removed_once_they_are_delivered(village):
+    village.in_force()
+    request = village.produced()
+    village.exchange.full.add("alice")
+    village.release(request.job_id)
+    village.settle()
+    village.restart()
+    assert len(list((village.state / "outputs").iterdir())) == 1
+    village.exchange.full.clear()
+    village.clock.forward(600)
+    village.settle()
+    village.restart()
+
+    assert list((village.state / "outputs").iterdir()) == []
+    assert len(village.alice.letters("job.result", request.job_id)) == 1
