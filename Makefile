@@ -52,7 +52,7 @@ fix: setup ## repair what lint and format can repair
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
 notebooks: setup ## execute every notebook headlessly, as papermill runs them in CI
-	@$(BIN)/darkroom notebooks $(ARGS)
+	@$(BIN)/python -m pytest -ra tests/e2e/test_notebooks.py $(ARGS)
 
 bench: setup ## one benchmark, one JSON line: BENCH=detect, roundtrip or restart
 	@if [ -z "$(BENCH)" ]; then \

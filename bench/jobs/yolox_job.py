@@ -101,8 +101,8 @@ def decode(
     found = []
     for kind in np.unique(np.nonzero(scores > score)[1]):
         own = np.flatnonzero(scores[:, kind] > score)
-        for index in suppress(boxes[own], scores[own, kind], iou):
-            found.append((int(kind), float(scores[own[index], kind]), boxes[own[index]]))
+        kept = own[suppress(boxes[own], scores[own, kind], iou)]
+        found += [(int(kind), float(scores[index, kind]), boxes[index]) for index in kept]
     return found
 
 
@@ -142,8 +142,7 @@ def detect(data: Any, params: Any) -> dict[str, Any]:
         counts: dict[int, int] = {}
         for kind, _, _ in yolox.find(frame.image, params["score"], params["iou"]):
             counts[kind] = counts.get(kind, 0) + 1
-        for kind in sorted(counts):
-            rows.append([frame.camera, frame.index, COCO[kind], counts[kind]])
+        rows += [[frame.camera, frame.index, COCO[k], n] for k, n in sorted(counts.items())]
         frames += 1
         persons += counts.get(0, 0)
         every += counts.get(0, 0) if frame.index % EVERY == 0 else 0

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from darkroom.adapters.sandbox.plan import Layer
-from tests.sandbox.workshop import FIRST_UID, Workshop, as_root, limits, workshop  # noqa: F401
+from tests.sandbox.workshop import FIRST_UID, Workshop, as_root, limits, open_workshop  # noqa: F401
 
 
 pytestmark = pytest.mark.attack
@@ -29,7 +29,8 @@ def _value(out: Path) -> float:
 # ------------------------------------------------------------------------------ exhaustion
 
 
-FORKS = """
+FORKS = (
+    """
 import os, signal
 n = 0
 try:
@@ -39,17 +40,23 @@ try:
         n += 1
 except OSError:
     pass
-""" + N
+"""
+    + N
+)
 MEMORY = "held = [bytearray(b'x' * 2**20) for _ in range(500)]\nn = 500\n" + N
-SHARED_MEMORY = """
+SHARED_MEMORY = (
+    """
 import mmap
 held = []
 for n in range(500):
     area = mmap.mmap(-1, 2**20)
     area.write(b"x" * 2**20)
     held.append(area)
-""" + N
-FILL = """
+"""
+    + N
+)
+FILL = (
+    """
 n = 0
 try:
     for i in range(40):
@@ -62,8 +69,11 @@ import os
 for i in range(40):
     if os.path.exists(f"/{where}/{i}"):
         os.remove(f"/{where}/{i}")
-""" + N
-INODES = """
+"""
+    + N
+)
+INODES = (
+    """
 import os
 n = 0
 try:
@@ -74,15 +84,15 @@ except OSError:
     pass
 for i in range(n):
     os.remove(f"/{where}/{i}")
-""" + N
+"""
+    + N
+)
 
 
 @pytest.mark.parametrize("cgroups", [True, False], ids=["groups", "watched"])
 def test_a_fork_bomb_stays_small(workshop: Workshop, cgroups: bool) -> None:
     room = limits(memory_mib=1024)  # the number of processes is what is tried here
-    _, open_out = workshop.run(
-        FORKS, without=("process count",), cgroups=cgroups, limits=room
-    )
+    _, open_out = workshop.run(FORKS, without=("process count",), cgroups=cgroups, limits=room)
     outcome, out = workshop.run(FORKS, cgroups=cgroups, limits=room)
 
     assert _value(open_out) == 150
@@ -110,9 +120,7 @@ def test_a_fork_bomb_that_never_ends_is_ended(workshop: Workshop) -> None:
 
 @pytest.mark.parametrize("cgroups", [True, False], ids=["groups", "watched"])
 @pytest.mark.parametrize("bomb", [MEMORY, SHARED_MEMORY], ids=["private", "shared"])
-def test_a_memory_bomb_ends_itself_only(
-    workshop: Workshop, cgroups: bool, bomb: str
-) -> None:
+def test_a_memory_bomb_ends_itself_only(workshop: Workshop, cgroups: bool, bomb: str) -> None:
     _, open_out = workshop.run(bomb, without=("memory",), cgroups=cgroups)
     outcome, _ = workshop.run(bomb, cgroups=cgroups, limits=limits(memory_mib=128))
 
@@ -176,11 +184,9 @@ def test_endless_printing_blocks_nobody(workshop: Workshop) -> None:
 
 def _alive(name: str) -> int:
     found = 0
-    for entry in os.listdir("/proc"):
+    for entry in (path.name for path in Path("/proc").iterdir()):
         with suppress(OSError):
-            found += entry.isdecimal() and (
-                Path(f"/proc/{entry}/comm").read_text().strip() == name
-            )
+            found += entry.isdecimal() and (Path(f"/proc/{entry}/comm").read_text().strip() == name)
     return found
 
 
@@ -204,9 +210,7 @@ time.sleep(0.1)
 def test_no_daemon_outlives_its_job(workshop: Workshop, end: str) -> None:
     name = "d" + secrets.token_hex(5)
 
-    outcome, _ = workshop.run(
-        DAEMON.replace("NAME", name) + end, limits=limits(wall_seconds=1)
-    )
+    outcome, _ = workshop.run(DAEMON.replace("NAME", name) + end, limits=limits(wall_seconds=1))
 
     assert outcome.status in ("done", "limit")
     assert _alive(name) == 0
@@ -260,7 +264,8 @@ def test_a_job_cannot_end_what_it_does_not_own(workshop: Workshop) -> None:
 # ------------------------------------------------------------------------------ reading out
 
 
-LOOK = """
+LOOK = (
+    """
 import os
 found = []
 for top, folders, files in os.walk("/", followlinks=False):
@@ -283,7 +288,9 @@ found.append(repr(os.environ).encode())
 n = sum(WORD.encode() in each for each in found)
 import socket
 print(socket.gethostname())
-""" + N
+"""
+    + N
+)
 
 
 def test_canaries_of_the_host_are_out_of_sight(
@@ -382,7 +389,8 @@ def sinks(tmp_path: Path) -> Iterator[Sinks]:
         sink.close()
 
 
-CHANNELS = r"""
+CHANNELS = (
+    r"""
 import socket, subprocess, urllib.request
 S, D, R = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW
 to = ADDRESSES
@@ -427,7 +435,9 @@ except OSError:
 n = sum(name not in ("abstract", "abstract datagram", "path", "path datagram")
         for name in made)
 print(made)
-""" + N
+"""
+    + N
+)
 
 
 def test_no_channel_leads_out(workshop: Workshop, sinks: Sinks) -> None:

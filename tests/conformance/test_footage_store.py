@@ -11,8 +11,8 @@ from darkroom.adapters.footage.folder import FolderFootage
 from darkroom.adapters.footage.sealed import SealedFootage
 from darkroom.errors import StateError, UnknownNameError
 from darkroom.ports import FootageStore
+from tests.conformance.s3_server import s3_server  # noqa: F401 - a fixture
 from tests.footage.faces import contents, make_face
-from tests.conformance.s3_server import S3Server, s3_server  # noqa: F401 - a fixture
 
 
 @pytest.fixture(params=["folder", "s3"])

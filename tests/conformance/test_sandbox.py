@@ -14,12 +14,10 @@ import pytest
 from darkroom.adapters.sandbox.plan import LAYERS
 from darkroom.errors import IsolationError
 from darkroom.ports import Runtime
-from tests.sandbox.workshop import Workshop, as_root, limits, workshop  # noqa: F401
+from tests.sandbox.workshop import Workshop, as_root, limits, open_workshop  # noqa: F401
 
 
-TABLE = {
-    "seen": {"type": "table", "columns": {"camera": "text", "n": "int"}, "max_rows": 9}
-}
+TABLE = {"seen": {"type": "table", "columns": {"camera": "text", "n": "int"}, "max_rows": 9}}
 COUNT = 'return {"seen": [{"camera": c.id, "n": data.count(c.id)} for c in data.cameras]}'
 
 
@@ -183,9 +181,7 @@ def test_merge_and_inspect_run_inside_too(workshop: Workshop) -> None:
 
 
 def test_an_unknown_runtime_does_not_start(workshop: Workshop) -> None:
-    stranger = Runtime(
-        name="mine", python=Path("/bin/sh"), paths=(Path("/"),), lock_hash=""
-    )
+    stranger = Runtime(name="mine", python=Path("/bin/sh"), paths=(Path("/"),), lock_hash="")
 
     with pytest.raises(IsolationError, match="not known"):
         workshop.run("return 1", runtime=stranger)
@@ -221,7 +217,7 @@ def test_the_same_holds_for_an_ordinary_user() -> None:
     base = Path(sys.base_prefix)
     hidden = Path(*base.parts[:2])  # a root's home is closed to others
     command = ["bwrap", "--dev-bind", "/", "/", "--die-with-parent"]
-    if not os.stat(hidden).st_mode & 0o001:
+    if not hidden.stat().st_mode & 0o001:
         command += ["--perms", "0755", "--tmpfs", str(hidden)]
         for parent in reversed(base.parents[:-2]):
             command += ["--perms", "0755", "--dir", str(parent)]

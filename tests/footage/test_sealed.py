@@ -9,8 +9,8 @@ import pytest
 from darkroom.adapters.footage import sealed
 from darkroom.adapters.footage.sealed import SealedFootage, footage_key
 from darkroom.errors import StateError, UnreachableError
+from tests.conformance.s3_server import S3Server
 from tests.footage.faces import contents, make_face
-from tests.conformance.s3_server import S3Server, s3_server  # noqa: F401 - a fixture
 
 
 KEY = b"k" * 32
@@ -92,7 +92,11 @@ def test_another_key_opens_nothing(make, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "harm"),
     [
-        *((kind, harm) for kind in ("versions", "pieces") for harm in ("flip", "cut", "empty", "swap")),
+        *(
+            (kind, harm)
+            for kind in ("versions", "pieces")
+            for harm in ("flip", "cut", "empty", "swap")
+        ),
         ("pieces", "gone"),  # a version that is gone is an unknown version
     ],
 )
@@ -122,9 +126,13 @@ def test_a_touched_object_is_noticed(make, s3_server, bucket, tmp_path, kind, ha
             store._blobs.delete(mine[0])
 
     with pytest.raises(StateError):
-        for version in (manifest.version, other.version):
-            make(cache="other").materialise(version)
-    assert not list((tmp_path / "other").glob("new-*"))
+        materialise_all(make(cache="fresh"), manifest.version, other.version)
+    assert not list((tmp_path / "fresh").glob("new-*"))
+
+
+def materialise_all(store: SealedFootage, *versions: str) -> None:
+    for version in versions:
+        store.materialise(version)
 
 
 def test_an_upload_that_was_cut_off_goes_on(make, s3_server, bucket, tmp_path, monkeypatch):

@@ -1,7 +1,9 @@
 """Mail in bad weather: quotas, expiry, bounces, dismissed senders, many polls."""
 
 import hashlib
+import socket
 import threading
+import time
 
 import pytest
 
@@ -232,6 +234,26 @@ def test_one_identity_holds_so_many_long_polls(gateway, parties):
 
     # One of the three was told no, and woke the two others with its message.
     assert {1: 2, "refused": 1} == {key: results.count(key) for key in (1, "refused")}
+
+
+def test_a_poll_whose_client_has_gone_frees_its_place(gateway, parties):
+    _, north = parties
+    host, _, port = gateway.address.removeprefix("http://").rpartition(":")
+    head = (
+        f"GET /v1/mailbox?wait=50 HTTP/1.1\r\nhost: x\r\n"
+        f"authorization: Bearer {north._current_token()}\r\n\r\n"
+    )
+    for _ in range(6):  # three times as many as may wait
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(head.encode())
+
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            assert [] == north.receive(wait=0)
+            break
+        except QuotaError:
+            assert time.monotonic() < deadline
 
 
 @pytest.mark.parametrize("envelope_id", ["a b", "%2e%2e", "x" * 65, "ä"])

@@ -27,9 +27,7 @@ def number_on(image: np.ndarray) -> int:
 
 
 def write_video(path: Path, frames: int, *, fps: float = 5.0, codec: str = "MJPG") -> Path:
-    writer = cv2.VideoWriter(
-        str(path), cv2.VideoWriter.fourcc(*codec), fps, (WIDTH, HEIGHT)
-    )
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), fps, (WIDTH, HEIGHT))
     for number in range(frames):
         writer.write(picture(number))
     writer.release()

@@ -35,9 +35,7 @@ class Workshop:
 
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
-    runtime = describe_runtime(
-        "decode", Path(sys.executable), ROOT / "requirements" / "node.txt"
-    )
+    runtime = describe_runtime("decode", Path(sys.executable), ROOT / "requirements" / "node.txt")
     roots = {tmp_path_factory.getbasetemp().resolve(), Path(tempfile.gettempdir()).resolve()}
     with ProcessSandbox(
         runtimes=[runtime], roots=sorted(roots) if os.geteuid() == 0 else (), slots=2

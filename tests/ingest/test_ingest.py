@@ -93,15 +93,15 @@ def test_a_synthetic_world_brings_its_own_annotations(workshop, tmp_path):
         "duration": 120,
         "cameras": [{"id": c, "width": 96, "height": 64, "fps": 0.1} for c in ("a", "b")],
     }
-    sources = world_sources(
-        recipe, cameras={"a": (0.1, 12), "b": (0.1, 12)}, start=0.0, masks={}
-    )
+    sources = world_sources(recipe, cameras={"a": (0.1, 12), "b": (0.1, 12)}, start=0.0, masks={})
     two = IngestPlan(dataset="plaza", sources=sources, classes=("person", "vehicle"))
 
     manifest = workshop.ingest(tmp_path).run(two).manifest
 
     assert "synthetic" == manifest.annotations
-    assert [("a", 0), ("a", 1), ("b", 0), ("b", 1)] == [(s.camera, s.minute) for s in manifest.segments]
+    assert [("a", 0), ("a", 1), ("b", 0), ("b", 1)] == [
+        (s.camera, s.minute) for s in manifest.segments
+    ]
     data = Dataset(workshop.ingest(tmp_path)._store.materialise(manifest.version))
     assert all(frame.annotations is not None for frame in data.frames())
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,9 +27,21 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-c", _COMMAND, *map(str, arguments)]
 
 
+_frozen = [SOURCE]
+
+
+def freeze(folder: Path) -> None:
+    """Run processes from a copy: a job is bound to every line of the code beside it, and
+    somebody may be editing."""
+    copy = folder / "frozen" / "src"
+    shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy.parent / "requirements").symlink_to(SOURCE.parent / "requirements")
+    _frozen[0] = copy
+
+
 def environment() -> dict[str, str]:
     kept = {k: os.environ[k] for k in ("PATH", "HOME") if k in os.environ}
-    return {**kept, "PYTHONPATH": str(SOURCE), "PYTHONUNBUFFERED": "1"}
+    return {**kept, "PYTHONPATH": str(_frozen[0]), "PYTHONUNBUFFERED": "1"}
 
 
 def call(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -75,12 +88,19 @@ class Running:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(DEADLINE)
+        self._reap()
 
     def stop(self) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(DEADLINE)
+        return self._reap()
+
+    def _reap(self) -> int:
+        code = self.process.wait(DEADLINE)
+        self._reader.join(DEADLINE)
+        assert self.process.stdout
+        self.process.stdout.close()
+        return code
 
     def __enter__(self) -> "Running":
         return self

@@ -19,6 +19,7 @@ from tests.node.processes import (
     Caller,
     Running,
     call,
+    freeze,
     write_domain,
     write_identity,
 )
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def town(tmp_path_factory):
     folder = tmp_path_factory.mktemp("town")
+    freeze(folder)
     olga, alice = SycKeyring.generate("olga", "owner"), SycKeyring.generate("alice", "scientist")
     domain, state = write_domain(folder, workers=2), folder / "state"
     with Running("gateway", "serve", "--state", folder / "gateway", "--port", 0) as gateway:
@@ -47,11 +49,14 @@ def town(tmp_path_factory):
         store = SqliteNodeStore(state / "node.db")
         store.register_dataset(card_of(manifest), manifest.version)
         store.close()
-        yield SimpleNamespace(
+        town = SimpleNamespace(
             folder=folder, state=state, domain=domain, address=address, north=north,
             manifest=manifest, olga=Caller(olga, address, north),
             alice=Caller(alice, address, north),
         )  # fmt: skip
+        yield town
+        town.olga.relay.close()
+        town.alice.relay.close()
 
 
 def serve(town, state=None):

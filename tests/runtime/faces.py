@@ -39,9 +39,7 @@ def write_face(
         for minute in range(minutes):
             first = minute * frames
             pictures = [
-                cv2.imencode(
-                    ".jpg", picture(number, first + i)[:, :, ::-1]
-                )[1].tobytes()
+                cv2.imencode(".jpg", picture(number, first + i)[:, :, ::-1])[1].tobytes()
                 for i in range(frames)
             ]
             target = BytesIO()

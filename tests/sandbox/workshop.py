@@ -59,9 +59,7 @@ class Workshop:
         """A task that runs the body of a job function; its files are closed to others."""
         code = self.folder("code")
         file = code / "job.py"
-        file.write_text(
-            "def job(data, params):\n" + textwrap.indent(textwrap.dedent(job), "    ")
-        )
+        file.write_text("def job(data, params):\n" + textwrap.indent(textwrap.dedent(job), "    "))
         file.chmod(0o600)
         request = {
             "entrypoint": "job:job",
@@ -116,8 +114,8 @@ def limits(**changes: int) -> Limits:
     return Limits(**{**small, **changes})
 
 
-@pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+@pytest.fixture(scope="module", name="workshop")
+def open_workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     """Skips, with the reason, where this machine cannot contain anything."""
     shop = Workshop(tmp_path_factory.mktemp("state"))
     try:

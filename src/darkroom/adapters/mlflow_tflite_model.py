@@ -68,7 +68,8 @@ else:
         def load_context(self, context: Any) -> None:  # noqa: ANN401, D102  # MLflow's signature
             self.interpreter = open_interpreter(context.artifacts["weights"])
 
-        def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:  # noqa: ANN401, D102
+        # Without hints: MLflow would read them as the signature, which comes from the file.
+        def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, D102
             del context, params
             if isinstance(model_input, dict):
                 (model_input,) = model_input.values()

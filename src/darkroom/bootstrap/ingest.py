@@ -9,7 +9,8 @@ from pathlib import Path
 from darkroom.adapters.sandbox.process import ProcessSandbox
 from darkroom.adapters.sandbox.runtimes import describe_runtime
 from darkroom.bootstrap import privileges
-from darkroom.bootstrap.node import open_footage, open_store
+from darkroom.bootstrap.footage import open_footage
+from darkroom.bootstrap.node import open_store
 from darkroom.config import REPOSITORY, DatasetConfig, DomainConfig, read_yaml
 from darkroom.errors import InputError, SpecError, StateError
 from darkroom.model.dataset import DatasetCard
@@ -128,9 +129,7 @@ def _world(
             f"there are masks for {', '.join(unknown)}, and no such camera",
             next_step=f"the cameras of this world are {', '.join(cameras)}",
         )
-    return world_sources(
-        recipe.to_mapping(), cameras=cameras, start=start, masks=masks
-    )
+    return world_sources(recipe.to_mapping(), cameras=cameras, start=start, masks=masks)
 
 
 def _labels(

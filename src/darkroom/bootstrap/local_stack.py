@@ -23,6 +23,7 @@ from darkroom.errors import StateError
 
 BIN = Path(sys.executable).parent
 LOOPBACK = "127.0.0.1"
+VIDEO_DATASET = "north/clip"
 BUCKETS = ("gateway", "mlflow", "north-footage")
 
 
@@ -47,6 +48,7 @@ class StackPlan:
         attended: start owner processes that approve and release what they print; else a
             person does it.
         homes: folder of the scientists' homes; `root/scientists` when None.
+        video: a clip that feeds `VIDEO_DATASET`.
         ports: fixed ports by name (`gateway`, `s3`, `mlflow`); free ones otherwise.
     """
 
@@ -58,6 +60,7 @@ class StackPlan:
     run_log: bool = True
     attended: bool = True
     homes: Path | None = None
+    video: Path | None = None
     ports: dict[str, int] = field(default_factory=dict)
 
     def home(self, scientist: str) -> Path:
@@ -82,7 +85,7 @@ class LocalStack:
         self.say = say
         self.processes = Processes(plan.root)
         self._ports = {n: plan.ports.get(n) or free_port() for n in ("gateway", "s3", "mlflow")}
-        self._s3_keys = self._secret_pair("s3")
+        self.s3_keys = self._secret_pair("s3")
 
     # ------------------------------------------------------------------------ addresses
 
@@ -108,7 +111,7 @@ class LocalStack:
         values["PATH"] = f"{BIN}:{values.get('PATH', '/usr/bin:/bin')}"
         values["PYTHONUNBUFFERED"] = "1"
         if s3 and self.plan.object_store:
-            access, secret = self._s3_keys
+            access, secret = self.s3_keys
             values["DARKROOM_S3_ENDPOINT"] = self.s3
             values["DARKROOM_S3_ACCESS_KEY"] = access
             values["DARKROOM_S3_SECRET_KEY"] = secret
@@ -193,7 +196,7 @@ class LocalStack:
         folder = self.plan.root / "object-store"
         for bucket in BUCKETS:
             (folder / bucket).mkdir(parents=True, exist_ok=True)
-        access, secret = self._s3_keys
+        access, secret = self.s3_keys
         environment = self.environment()
         environment["RCLONE_AUTH_KEY"] = f'"{access},{secret}"'  # CSV; not on the command line
         environment["RCLONE_CONFIG"] = os.devnull
@@ -218,7 +221,7 @@ class LocalStack:
         if self.plan.object_store:
             destination = "s3://mlflow"
             environment["MLFLOW_S3_ENDPOINT_URL"] = self.s3
-            environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"] = self._s3_keys
+            environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"] = self.s3_keys
             environment["AWS_DEFAULT_REGION"] = "us-east-1"
         self.processes.start(
             "mlflow",
@@ -250,6 +253,11 @@ class LocalStack:
             self.command("policy", "sign", domain / "policy.yaml", "--state", owner,
                        "--out", node / "policy.signed.json")  # fmt: skip
             self.command("ingest", "--all", "--domain", domain, "--state", node, s3=s3)
+            where, _, dataset = VIDEO_DATASET.partition("/")
+            if self.plan.video is not None and name == where:
+                self.command("ingest", self.plan.video.resolve(), "--domain", domain,
+                             "--dataset", dataset, "--camera", "walk", "--state", node,
+                             s3=s3)  # fmt: skip
             (exchange / "prepared").touch()
         self.say(f"{name}: keys, signed policy and footage are in place")
 

@@ -1,11 +1,13 @@
 """Which display function shows which object: the one place that knows both sides."""
 
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
 from darkroom.display import nouns
-from darkroom.display.grid import Code, Grid, to_html, to_text
+from darkroom.display.grid import Code, Grid, Link, to_html, to_text, visible
+from darkroom.errors import DarkroomError
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job import JobRequest
@@ -15,6 +17,7 @@ from darkroom.scientist.advice import headline
 from darkroom.scientist.domain import Datasets, Domain, Domains, RemoteDataset
 from darkroom.scientist.mock_run import MockResult
 from darkroom.scientist.outputs import ReleasedModel
+from darkroom.scientist.record import Recorded
 from darkroom.scientist.results import DomainResult, Results
 from darkroom.scientist.session import Session
 from darkroom.scientist.submission import Submission, Submissions
@@ -37,6 +40,7 @@ class ScientistRenderer:
             Submission: self._submission,
             Submissions: _submissions,
             ReleasedModel: _model,
+            Recorded: _recorded,
             DatasetCard: nouns.card,
             PublicIdentity: nouns.identity,
             JobRequest: nouns.request,
@@ -80,11 +84,29 @@ def register_with_notebook(renderer: ScientistRenderer) -> None:
     for kind in renderer.kinds:
         html.for_type(kind, renderer.html)
         text.for_type(kind, lambda item, printer, _: printer.text(renderer.text(item)))
-    from darkroom.display import pictures
+    calm_errors(shell)
+    from darkroom.display import pictures, plots
     from darkroom.runtime import Dataset, Frame
 
+    png = shell.display_formatter.formatters["image/png"]
+    png.for_type_by_name("matplotlib.figure", "Figure", plots.figure_png)
     html.for_type(Frame, pictures.frame_html)
     html.for_type(Dataset, _mock_html)
+
+
+def calm_errors(shell: Any) -> None:  # noqa: ANN401  # IPython's shell
+    """Our own errors in a few lines: what happened, at which line of the cell, what next."""
+
+    def show(shell: Any, kind: type, error: DarkroomError, trace: Any, **_: Any) -> list[str]:  # noqa: ANN401
+        lines = [f"\x1b[31m{kind.__name__}\x1b[0m: {visible(error.message, 6000)}"]
+        for frame in traceback.extract_tb(trace):
+            if "ipykernel" in frame.filename or frame.filename.startswith("<ipython"):
+                lines.append(f"  in this cell, line {frame.lineno}: {frame.line}")
+        lines.append(f"  \x1b[1mNext:\x1b[0m {visible(error.next_step)}")
+        shell._showtraceback(kind, error, lines)  # noqa: SLF001  # IPython has no public way
+        return lines
+
+    shell.set_custom_exc((DarkroomError,), show)
 
 
 def _mock_html(data: Any) -> str:  # noqa: ANN401  # darkroom.runtime.Dataset
@@ -181,6 +203,14 @@ def _submissions(item: Submissions) -> Grid:
     return nouns.submissions(
         item.rows,
         {row.id: {job.label: headline(job) for job in row.jobs} for row in item.rows},
+    )
+
+
+def _recorded(item: Recorded) -> Grid:
+    where = Link(item.address) if item.address else "kept here until the run log answers"
+    return nouns.facts(
+        "In the run log" if item.address else "Not in the run log yet",
+        {"run": where, "privacy": item.privacy},
     )
 
 

@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from darkroom.bootstrap.local_stack import LocalStack, StackPlan
+from darkroom.bootstrap.local_stack import VIDEO_DATASET, LocalStack, StackPlan
 from darkroom.bootstrap.notebook_run import NotebookRun, run_notebook
 from darkroom.bootstrap.report import build_report, describe, write_report
 from darkroom.config import REPOSITORY, real_material
@@ -62,9 +62,7 @@ def demo(video: Path | None, model: Path | None, root: Path, keep: bool) -> None
                     advance(f"notebook {name}")
                     run_notebook(_run(name, root, stack, video, carried))
                 advance("writing the report")
-                report = build_report(
-                    stack, root / "reports", seconds=time.monotonic() - began
-                )
+                report = build_report(stack, root / "reports", seconds=time.monotonic() - began)
         finally:
             stack.stop()
         advance("done")
@@ -91,9 +89,12 @@ def _carried_model(video: Path | None, model: Path | None) -> Path | None:
 def _run(
     name: str, root: Path, stack: LocalStack, video: Path | None, carried: Path | None
 ) -> NotebookRun:
-    parameters: dict[str, object] = {"report": str(root / "reports" / f"{name}.json")}
+    parameters: dict[str, object] = {
+        "report": str(root / "reports" / f"{name}.json"),
+        "progress": "lines",
+    }
     if name == "02_remote_detection" and video is not None:
-        parameters["video_dataset"] = stack.VIDEO_DATASET
+        parameters["video_dataset"] = VIDEO_DATASET
         parameters["carried_model"] = str(carried)
     return NotebookRun(
         notebook=REPOSITORY / "notebooks" / f"{name}.ipynb",
@@ -104,7 +105,9 @@ def _run(
 
 
 @contextmanager
-def _progress(console: Console, steps: int) -> Iterator[tuple]:
+def _progress(
+    console: Console, steps: int
+) -> Iterator[tuple[Callable[[str], None], Callable[[str], None]]]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description:<46}"),
@@ -130,7 +133,7 @@ def _progress(console: Console, steps: int) -> Iterator[tuple]:
 
 
 @contextmanager
-def _owners_said(stack: LocalStack, say) -> Iterator[None]:
+def _owners_said(stack: LocalStack, say: Callable[[str], None]) -> Iterator[None]:
     """Show what the owners' processes print, as they print it."""
     stop = threading.Event()
     owners = [p for p in stack.processes.running if p.name.startswith("owner-")]
@@ -155,5 +158,3 @@ def _owners_said(stack: LocalStack, say) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-
-

@@ -17,7 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from darkroom.bootstrap.ingest import Request, ingest as ingest_now
+from darkroom.bootstrap.ingest import Request
+from darkroom.bootstrap.ingest import ingest as ingest_now
 from darkroom.config import REPOSITORY, DatasetConfig, DomainConfig, domain_config
 from darkroom.errors import InputError
 from darkroom.model.dataset import DatasetCard
@@ -33,9 +34,7 @@ def _polygon(text: str) -> tuple[str, Polygon]:
     try:
         if not colon:
             raise ValueError
-        polygon = [
-            [int(edge) for edge in point.split(",", 1)] for point in points.split()
-        ]
+        polygon = [[int(edge) for edge in point.split(",", 1)] for point in points.split()]
         if any(len(point) != 2 for point in polygon):  # noqa: PLR2004
             raise ValueError
     except ValueError as error:
@@ -86,9 +85,7 @@ def _bar(console: Console) -> Iterator[Callable[[IngestProgress], None]]:
                 tasks[now.camera] = progress.add_task(
                     now.camera, total=now.expected or None, of="?", rate=""
                 )
-                progress.reset(
-                    tasks[now.camera], completed=now.resumed, total=now.expected or None
-                )
+                progress.reset(tasks[now.camera], completed=now.resumed, total=now.expected or None)
             task = progress.tasks[tasks[now.camera]]
             seconds = task.elapsed or 0.0
             fresh = now.frames - now.resumed
@@ -199,9 +196,7 @@ def _chosen(
     domain: DomainConfig, dataset: str | None, *, everything: bool
 ) -> tuple[DatasetConfig, ...]:
     if everything == (dataset is not None):
-        raise InputError(
-            "which dataset?", next_step="give either --dataset NAME or --all"
-        )
+        raise InputError("which dataset?", next_step="give either --dataset NAME or --all")
     if dataset is not None:
         return (domain.dataset(dataset),)
     return tuple(d for d in domain.datasets if d.source)

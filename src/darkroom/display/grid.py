@@ -12,6 +12,7 @@ from darkroom.display.visible import visible as written_out
 
 
 MAX_CELL = 400
+MAX_LINK = 2000
 MAX_ROWS = 200
 
 _TABLE = "border-collapse:collapse;font-size:13px;margin:4px 0 2px;text-align:left"
@@ -46,6 +47,12 @@ class Grid:
 
 class Code(str):
     """A cell in fixed-width type: a digest, a command."""
+
+    __slots__ = ()
+
+
+class Link(str):
+    """A cell with an address that can be clicked; only http and https."""
 
     __slots__ = ()
 
@@ -124,6 +131,9 @@ def escape(value: object, most: int = MAX_CELL) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, Code):
         return f'<code style="font-size:12px">{escape(value)}</code>'
+    if isinstance(value, Link) and value.startswith(("http://", "https://")):
+        shown = escape(value, MAX_LINK)
+        return f'<a href="{shown}" rel="noopener noreferrer" target="_blank">{shown}</a>'
     return html.escape(words(value), quote=True).replace("\n", "<br>")
 
 

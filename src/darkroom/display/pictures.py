@@ -16,7 +16,7 @@ from darkroom.model.detection import Detections
 Picture = NDArray[np.uint8]
 COLOURS = ((255, 214, 10), (64, 200, 255), (255, 105, 180), (120, 255, 120))
 SMALLEST_WIDTH = 480
-TEXT_SCALE = 0.6 / 640  # of OpenCV's font, for each pixel of the picture's width
+TEXT_SCALE = 0.5 / 640  # of OpenCV's font, for each pixel of the picture's width
 QUALITY = 82
 THUMBNAIL = 280  # three side by side in a notebook
 
@@ -49,7 +49,8 @@ def with_boxes(
 def _label(canvas: Picture, text: str, corner: tuple[int, int], colour: Sequence[int]) -> None:
     font, height = cv2.FONT_HERSHEY_SIMPLEX, TEXT_SCALE * canvas.shape[1]
     (width, tall), _ = cv2.getTextSize(text, font, height, 1)
-    x, y = corner[0], max(corner[1], tall + 5)
+    x = max(0, min(corner[0], canvas.shape[1] - width - 4))
+    y = max(corner[1], tall + 5)
     cv2.rectangle(canvas, (x, y - tall - 5), (x + width + 4, y), tuple(colour), -1)
     cv2.putText(canvas, text, (x + 2, y - 3), font, height, (20, 20, 20), 1, cv2.LINE_AA)
 

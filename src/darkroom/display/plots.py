@@ -1,5 +1,6 @@
 """Plots for what jobs return. Each takes a table and gives back a matplotlib figure."""
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,13 @@ def before_after(
     axis.set_ylabel(label)
     axis.legend(frameon=False, loc="upper left")
     return _finish(figure, title)
+
+
+def figure_png(figure: "Figure") -> bytes:
+    """A figure as a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+    return buffer.getvalue()
 
 
 def _running_mean(values: list[float], width: int) -> list[float]:

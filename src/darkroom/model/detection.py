@@ -76,7 +76,7 @@ def _class_ids(values: ArrayLike, rows: int) -> NDArray[np.int32]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Detections:
+class Detections:  # noqa: PLW1641 - arrays have no cheap hash, and nobody needs one
     """What a detector found on one picture; rows in no promised order.
 
     Attributes:
@@ -138,7 +138,7 @@ class Detections:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Annotations:
+class Annotations:  # noqa: PLW1641 - arrays have no cheap hash, and nobody needs one
     """What is true on one picture.
 
     Attributes:

@@ -7,11 +7,11 @@ What a killed ingest had not finished is one temporary file, which the next star
 """
 
 import hashlib
+import io
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from darkroom.model.canonical import canonical
 from darkroom.model.segment import Row, SegmentWriter, first_frame
@@ -86,7 +86,7 @@ class CameraWork:
         self._records = folder / "finished"
         for each in (self._segments, self._records):
             each.mkdir(parents=True, exist_ok=True)
-        self._file: BinaryIO | None = None
+        self._file: io.BufferedRandom | None = None
         self._writer: SegmentWriter | None = None
         self._truth: list[list[Row]] = []
         self._last = ""

@@ -5,6 +5,7 @@ it asked for, and cuts a file of opaque bytes whose size and hash are the declar
 """
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter
 
@@ -76,9 +77,7 @@ class _Result(_Strict):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-_TRUTH = TypeAdapter(
-    list[list[Annotated[list[FiniteFloat], Field(min_length=7, max_length=7)]]]
-)
+_TRUTH = TypeAdapter(list[list[Annotated[list[FiniteFloat], Field(min_length=7, max_length=7)]]])
 
 
 class _Refusal(_Strict):
@@ -106,7 +105,7 @@ class Window:
     overlap: str
     sizes: tuple[int, ...]
     truth: tuple[list[Row], ...]
-    file: BinaryIO
+    file: io.BufferedReader
 
     def pictures(self) -> Iterator[bytes]:
         """The encoded pictures in order; bytes that nobody here looks into."""
@@ -270,7 +269,7 @@ class Decoder:
         where = self._source.path.name if self._source.path else "the world"
         if self._source.pictures and refusal.at < len(self._source.pictures):
             where = f"{where}/{self._source.pictures[refusal.at]}"
-        raise DataError(f"{camera}: {ascii(where)} {what}", next_step=next_step)
+        raise DataError(f"{camera}: {where!a} {what}", next_step=next_step)
 
     def _broken(self, what: str) -> DataError:
         return DataError(
@@ -279,7 +278,7 @@ class Decoder:
         )
 
 
-def _regular(path: Path) -> BinaryIO:
+def _regular(path: Path) -> io.BufferedReader:
     """Open a regular file, following no link."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

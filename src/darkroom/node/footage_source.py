@@ -79,9 +79,7 @@ def _require_polygon(camera: str, polygon: Polygon) -> None:
         isinstance(point, list)
         and len(point) == 2  # noqa: PLR2004
         and all(
-            isinstance(edge, int)
-            and not isinstance(edge, bool)
-            and abs(edge) <= LARGEST_EDGE
+            isinstance(edge, int) and not isinstance(edge, bool) and abs(edge) <= LARGEST_EDGE
             for edge in point
         )
         for point in polygon

@@ -24,6 +24,7 @@ from darkroom.node.labels import Labels
 from darkroom.node.masking import unmasked
 from darkroom.ports import FootageStore, Runtime, Sandbox
 
+
 SPARE_BYTES = 192 << 20  # a window twice, and something for the rest of the node
 
 
@@ -158,9 +159,7 @@ class Ingest:
         progress: Callable[[IngestProgress], None],
     ) -> _Recording:
         """Decode a camera to its end, from where an earlier start stopped."""
-        decoder = Decoder(
-            sandbox=self._sandbox, runtime=self._runtime, source=source, work=folder
-        )
+        decoder = Decoder(sandbox=self._sandbox, runtime=self._runtime, source=source, work=folder)
         work = CameraWork(folder, source.camera)
         resumed = work.frames
 
@@ -183,9 +182,7 @@ class Ingest:
                     if labels and window.sizes and work.frames == resumed:
                         labels.rows(window.width, window.height)  # wrong ones fail early
                     _take_in(window, work)
-                    ended = (
-                        window.ended or not window.sizes or work.frames == source.frames
-                    )
+                    ended = window.ended or not window.sizes or work.frames == source.frames
                     if ended:
                         work.finish()
                 tell()
@@ -197,7 +194,6 @@ class Ingest:
                 next_step="copy the recording again; nothing was registered",
             )
         return _Recording(source=source, work=work)
-
 
     @staticmethod
     def _require_room(folder: Path) -> None:
@@ -212,9 +208,7 @@ class Ingest:
 
 
 @contextmanager
-def _next_window(
-    decoder: Decoder, source: FootageSource, work: CameraWork
-) -> Iterator[Window]:
+def _next_window(decoder: Decoder, source: FootageSource, work: CameraWork) -> Iterator[Window]:
     """The window after what is there.
 
     The picture before it, decoded twice, is the same only if the decoder wound to the
@@ -275,9 +269,7 @@ def _working(folder: Path) -> Iterator[None]:
 # ----------------------------------------------------------------------------- the version
 
 
-def _assemble(
-    face: Path, recordings: Sequence[_Recording], plan: IngestPlan
-) -> Manifest:
+def _assemble(face: Path, recordings: Sequence[_Recording], plan: IngestPlan) -> Manifest:
     """The face folder, and its manifest."""
     shutil.rmtree(face, ignore_errors=True)
     for name in ("segments", "annotations"):

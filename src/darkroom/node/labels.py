@@ -57,8 +57,7 @@ class Labels:
         for index, picture in self.pictures.items():
             if picture.size not in (None, (width, height)):
                 raise DataError(
-                    f"{picture.where}: drawn on {picture.size}, the footage has "
-                    f"{(width, height)}",
+                    f"{picture.where}: drawn on {picture.size}, the footage has {(width, height)}",
                     next_step="export the labels for pictures of the footage's size",
                 )
             found[index] = [_row(box, width, height) for box in picture.boxes]
@@ -93,8 +92,7 @@ def _row(box: _Box, width: int, height: int) -> Row:
     )
     if not inside or x2 <= x1 or y2 <= y1:
         raise DataError(
-            f"{box.where}: the box lies outside the picture of {width} x {height} "
-            "or has no area",
+            f"{box.where}: the box lies outside the picture of {width} x {height} or has no area",
             next_step="correct or remove it; nothing was ingested",
         )
     return [box.class_id, -1, x1, y1, x2, y2, 1.0]
@@ -138,9 +136,7 @@ def _text(path: Path) -> str:
             raise _wrong(path.name, "longer than 512 MiB", "split the labels")
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise _wrong(
-            str(path), f"cannot be read: {error.strerror}", "check the path"
-        ) from error
+        raise _wrong(str(path), f"cannot be read: {error.strerror}", "check the path") from error
     except UnicodeDecodeError as error:
         raise _wrong(path.name, "is not UTF-8 text", "export it again") from error
 
@@ -200,9 +196,7 @@ def _number(entry: dict[str, Any], key: str, where: str) -> int:
     return value
 
 
-def _read_coco(
-    path: Path, classes: Sequence[str], index_of: Mapping[str, int] | None
-) -> Labels:
+def _read_coco(path: Path, classes: Sequence[str], index_of: Mapping[str, int] | None) -> Labels:
     file = path.name
     try:
         tree = json.loads(_text(path))
@@ -260,9 +254,7 @@ def _read_coco(
 # ---------------------------------------------------------------------------------- YOLO
 
 
-def _read_yolo(
-    folder: Path, classes: Sequence[str], index_of: Mapping[str, int] | None
-) -> Labels:
+def _read_yolo(folder: Path, classes: Sequence[str], index_of: Mapping[str, int] | None) -> Labels:
     if not folder.is_dir():
         raise _wrong(str(folder), "is not a folder", "name the folder of the .txt files")
     class_of = {number: number for number in range(len(classes))}
@@ -280,9 +272,7 @@ def _read_yolo(
     for path in files:
         frame = _frame(path.name, index_of, path.name)
         if frame in pictures:
-            raise _wrong(
-                path.name, f"frame {frame} is labelled twice", "keep one file a frame"
-            )
+            raise _wrong(path.name, f"frame {frame} is labelled twice", "keep one file a frame")
         boxes = [
             _yolo_box(line, f"{path.name}, line {number}", class_of, classes)
             for number, line in enumerate(_text(path).splitlines(), start=1)
@@ -292,9 +282,7 @@ def _read_yolo(
     return Labels(pictures=pictures)
 
 
-def _yolo_box(
-    line: str, where: str, class_of: Mapping[int, int], classes: Sequence[str]
-) -> _Box:
+def _yolo_box(line: str, where: str, class_of: Mapping[int, int], classes: Sequence[str]) -> _Box:
     try:
         number, *rest = line[:MOST_LINE].split()
         class_id = int(number)
@@ -308,8 +296,7 @@ def _yolo_box(
     if class_id not in class_of:
         raise _wrong(
             where,
-            f"class {class_id} is not one of 0 to {len(classes) - 1} "
-            f"({', '.join(classes)})",
+            f"class {class_id} is not one of 0 to {len(classes) - 1} ({', '.join(classes)})",
             "correct it, or add the class to the dataset in domain.yaml",
         )
     edges = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)

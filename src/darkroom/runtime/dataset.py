@@ -4,7 +4,6 @@ The same class serves mock and private. The layout of a face is in `model/datase
 """
 
 import json
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ from darkroom.model.dataset import Camera, Manifest, Segment
 
 
 if TYPE_CHECKING:
+    import zipfile
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -78,7 +79,7 @@ class Dataset:
         wanted = known if cameras is None else set(cameras)
         if wanted - known:
             raise InputError(
-                f"the dataset has no camera {sorted(wanted - known)[0]}",
+                f"the dataset has no camera {min(wanted - known)}",
                 next_step=f"use one of {', '.join(sorted(known))}",
             )
         self.name: str = manifest.dataset
@@ -153,9 +154,7 @@ class Dataset:
                 next_step=f"use one of {', '.join(ids)}, or iterate over data.cameras",
             )
         if split not in (None, "train", "test"):
-            raise InputError(
-                "split is None, 'train' or 'test'", next_step="correct the argument"
-            )
+            raise InputError("split is None, 'train' or 'test'", next_step="correct the argument")
         if not isinstance(every, int) or every < 1:
             raise InputError("every is 1 or more", next_step="correct the argument")
         return [
@@ -165,6 +164,8 @@ class Dataset:
         ]
 
     def _read(self, segment: Segment, wanted: range) -> Iterator[Frame]:
+        import zipfile
+
         fps = next(c.fps for c in self.cameras if c.id == segment.camera)
         truth = self._annotations(segment)
         path = self._folder / "segments" / f"{segment.sha256}.zip"
@@ -219,12 +220,12 @@ def _read_manifest(path: Path) -> Manifest:
             raise ValueError
         return Manifest.from_mapping(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError, SpecError) as error:
-        raise DataError(
-            "the dataset has no manifest that can be read", next_step=_AGAIN
-        ) from error
+        raise DataError("the dataset has no manifest that can be read", next_step=_AGAIN) from error
 
 
-def _picture(archive: zipfile.ZipFile, position: int) -> "NDArray[np.uint8]":
+def _picture(archive: "zipfile.ZipFile", position: int) -> "NDArray[np.uint8]":
+    import zipfile
+
     import cv2
     import numpy as np
 
@@ -243,7 +244,7 @@ def _annotations(rows: list[list[float]]) -> "Annotations":
 
     from darkroom.model.detection import Annotations
 
-    table = np.asarray(rows, dtype=np.float64).reshape(len(rows), ANNOTATION_FIELDS)
+    table = np.asarray(rows, dtype=np.float32).reshape(len(rows), ANNOTATION_FIELDS)
     return Annotations(
         xyxy=table[:, 2:6],
         class_id=table[:, 0].astype(np.int32),

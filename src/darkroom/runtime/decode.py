@@ -94,14 +94,14 @@ class Reel:
     fps: float
     declared: int
     frames: Iterator[Frame]
-    overlap: Picture | None = None
+    overlap: Any = None
 
 
 # ------------------------------------------------------------------------- three sources
 
 
-def _checked(picture: Picture | None, index: int) -> Picture:
-    if picture is None or picture.ndim != 3 or picture.dtype != np.uint8:  # noqa: PLR2004
+def _checked(picture: Any, index: int) -> Picture:  # noqa: ANN401 - what OpenCV gave
+    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.dtype != np.uint8:  # noqa: PLR2004
         raise RefusedError("not-footage", index)
     if picture.shape[0] * picture.shape[1] > MOST_PIXELS:
         raise RefusedError("too-large", index)
@@ -163,6 +163,7 @@ def open_video(request: dict[str, Any], source: Path) -> Reel:
 
 def open_pictures(request: dict[str, Any], source: Path) -> Reel:
     """A folder of pictures; the node lists the names, in order, for this window only."""
+
     def frames() -> Iterator[tuple[Picture, None]]:
         for index, name in enumerate(request["pictures"], start=request["first"]):
             try:
@@ -186,7 +187,7 @@ def open_world(request: dict[str, Any]) -> Reel:
         for index in range(request["first"], count):
             picture, annotations = world.frame(camera, index)
             yield (
-                cv2.cvtColor(picture, cv2.COLOR_RGB2BGR),
+                np.ascontiguousarray(picture[:, :, ::-1]),
                 annotation_rows(annotations),
             )
 
@@ -267,9 +268,7 @@ def decode(request: dict[str, Any], source: Path, out: Path) -> dict[str, Any]:
     }
 
 
-def main(
-    request: dict[str, Any], source: Path = Path("/data"), out: Path = Path("/out")
-) -> None:
+def main(request: dict[str, Any], source: Path = Path("/data"), out: Path = Path("/out")) -> None:
     """Decode and leave the facts, or the refusal, in `result.json`."""
     cv2.setNumThreads(1)
     cv2.setLogLevel(0)

@@ -1,11 +1,14 @@
 """The detector of a job, on the interpreter that the node offers."""
 
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 from darkroom.adapters import litert
 from darkroom.errors import InputError
 from darkroom.runtime.places import current
+
+
+_KNOWN = get_args(litert.InterpreterName)
 
 
 class Detector(litert.Detector):
@@ -42,4 +45,4 @@ def offered() -> litert.InterpreterName:
         name = current().read_request().get("interpreter")
     except InputError:  # a notebook, not a job
         name = None
-    return name if name in get_args(litert.InterpreterName) else "litert"
+    return cast("litert.InterpreterName", name) if name in _KNOWN else "litert"

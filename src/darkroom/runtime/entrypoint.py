@@ -33,7 +33,7 @@ def load(point: str, code: Path) -> Callable[..., Any]:
             next_step="correct the entrypoint",
         )
     # `@darkroom.job` may wrap the function; the plain one is what runs here.
-    return getattr(function, "__wrapped__", function)  # type: ignore[no-any-return]
+    return getattr(function, "__wrapped__", function)
 
 
 def seed(value: object) -> None:

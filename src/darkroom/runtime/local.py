@@ -4,6 +4,7 @@ The same program, the same layout, the same limits of time and size; no walls, f
 nothing is private. What passes here passes at a domain, if it stays within memory.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -105,9 +106,7 @@ def _lay_out(
         if folder is None:
             continue
         if not folder.is_dir():
-            raise InputError(
-                f"the folder {folder} is not there", next_step="make it first"
-            )
+            raise InputError(f"the folder {folder} is not there", next_step="make it first")
         (root / place).symlink_to(folder.resolve(), target_is_directory=True)
     (root / "job" / "request.json").write_text(json.dumps(request))
 
@@ -136,7 +135,7 @@ def _run(
     os.close(writing)
     assert process.stdout is not None
     log, report = bytearray(), bytearray()
-    with process.stdout, open(reading, "rb") as told:
+    with process.stdout, os.fdopen(reading, "rb") as told:
         readers = [
             threading.Thread(target=_drain, args=(process.stdout, log, LOG_BYTES), daemon=True),
             threading.Thread(target=_drain, args=(told, report, MAX_REPORT), daemon=True),
@@ -152,9 +151,7 @@ def _run(
     return stopped, process.returncode, bytes(log), bytes(report)
 
 
-def _wait(
-    process: "subprocess.Popen[bytes]", limits: Limits, cancelled: Callable[[], bool]
-) -> str:
+def _wait(process: "subprocess.Popen[bytes]", limits: Limits, cancelled: Callable[[], bool]) -> str:
     deadline = time.monotonic() + limits.wall_seconds
     while True:
         try:
@@ -169,10 +166,8 @@ def _wait(
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

@@ -65,9 +65,7 @@ def _values(folder: Path, outputs: dict[str, Output]) -> dict[str, Any]:
     return values
 
 
-def merge_outputs(
-    outputs: dict[str, Output], parts: list[dict[str, Any]]
-) -> dict[str, Any]:
+def merge_outputs(outputs: dict[str, Output], parts: list[dict[str, Any]]) -> dict[str, Any]:
     """The default merge.
 
     Raises:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TFLITE = b"TFL3"
 SMALLEST_TFLITE = 16
+_IDENTIFIED = 8  # bytes of root offset and identifier
 MAX_ARRAYS = 4096
 MAX_DIMENSIONS = 8
 ARRAY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/\-]{0,199}")
@@ -30,6 +31,12 @@ def _bad(name: str, what: str, step: str) -> OutputError:
     return OutputError(f"output {name}: {what}", next_step=step)
 
 
+def _npy() -> Any:  # noqa: ANN401 - a module of numpy without types
+    from numpy.lib import format as npy
+
+    return npy
+
+
 def check_tflite(name: str, data: bytes) -> None:
     """The file says that it is TFLite, and its root lies within it.
 
@@ -37,7 +44,11 @@ def check_tflite(name: str, data: bytes) -> None:
         OutputError: otherwise.
     """
     root = int.from_bytes(data[:4], "little")
-    if len(data) < SMALLEST_TFLITE or data[4:8] != TFLITE or not 8 <= root < len(data) - 4:
+    if (
+        len(data) < SMALLEST_TFLITE
+        or data[4:8] != TFLITE
+        or not _IDENTIFIED <= root < len(data) - 4
+    ):
         raise _bad(name, "is not a TFLite file", "export it with the TFLite converter")
 
 
@@ -49,9 +60,7 @@ def pack_arrays(name: str, arrays: Mapping[str, Any]) -> bytes:
     """
     import numpy as np
 
-    return _write(
-        {_array_name(name, n): _checked(name, np.asarray(a)) for n, a in arrays.items()}
-    )
+    return _write({_array_name(name, n): _checked(name, np.asarray(a)) for n, a in arrays.items()})
 
 
 def repack_arrays(name: str, data: bytes, *, most: int) -> bytes:
@@ -65,8 +74,6 @@ def repack_arrays(name: str, data: bytes, *, most: int) -> bytes:
     Raises:
         OutputError: it is not such an archive, or too large.
     """
-    import numpy as np
-
     step = "save it with numpy.savez(path, **arrays)"
     arrays: dict[str, Any] = {}
     try:
@@ -82,7 +89,7 @@ def repack_arrays(name: str, data: bytes, *, most: int) -> bytes:
                 with archive.open(member) as file:
                     content = file.read(member.file_size + 1)
                 _check_header(name, content)
-                array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+                array = _npy().read_array(io.BytesIO(content), allow_pickle=False)
                 arrays[inner] = _checked(name, array)
     except OutputError:
         raise
@@ -93,16 +100,11 @@ def repack_arrays(name: str, data: bytes, *, most: int) -> bytes:
 
 def _check_header(name: str, content: bytes) -> None:
     """The shape that the header claims is the shape that the bytes can fill."""
-    import numpy as np
-
+    npy = _npy()
     stream = io.BytesIO(content)
-    version = np.lib.format.read_magic(stream)
-    reader = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else np.lib.format.read_array_header_2_0
-    )
-    shape, _, dtype = reader(stream)
+    old = npy.read_magic(stream) == (1, 0)
+    read = npy.read_array_header_1_0 if old else npy.read_array_header_2_0
+    shape, _, dtype = read(stream)
     count = 1
     for side in shape:
         count *= side
@@ -141,7 +143,7 @@ def _write(arrays: "dict[str, NDArray[np.generic]]") -> bytes:
             array = arrays[inner]
             plain = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
             content = io.BytesIO()
-            np.lib.format.write_array(
+            _npy().write_array(
                 content, plain.reshape(array.shape), version=(1, 0), allow_pickle=False
             )
             member = zipfile.ZipInfo(f"{inner}.npy", date_time=_EPOCH)

@@ -114,9 +114,7 @@ def _text(name: str, value: object) -> str:
         raise _bad(name, f"holds {_kind(value)} in a text column", "use str(…)")
     text = unicodedata.normalize("NFC", value)
     if len(text) > MAX_TEXT:
-        raise _bad(
-            name, f"holds a text longer than {MAX_TEXT} characters", "return labels only"
-        )
+        raise _bad(name, f"holds a text longer than {MAX_TEXT} characters", "return labels only")
     if any(unicodedata.category(c) in _HIDDEN for c in text):
         raise _bad(name, "holds a text with hidden characters", "return plain labels")
     return text
@@ -147,7 +145,7 @@ def _rows(
             value = _from_columns(name, columns, value)
     if not isinstance(value, Iterable) or isinstance(value, (str, bytes)):
         raise _bad(name, f"is {_kind(value)}, not rows", "return a list of dicts")
-    rows = []
+    rows: list[Sequence[Any]] = []
     for row in value:
         if len(rows) == most:
             raise _bad(name, f"has more than {most} rows", "declare more or return fewer")
@@ -169,9 +167,7 @@ def _from_columns(
 def _in_order(name: str, columns: Mapping[str, str], row: Any) -> Sequence[Any]:  # noqa: ANN401
     if isinstance(row, Mapping):
         if set(row) != set(columns):
-            raise _bad(
-                name, "has a row with other columns", f"return {', '.join(columns)}"
-            )
+            raise _bad(name, "has a row with other columns", f"return {', '.join(columns)}")
         return [row[c] for c in columns]
     if hasattr(row, "tolist"):
         row = row.tolist()

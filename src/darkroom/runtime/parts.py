@@ -32,7 +32,7 @@ def write_part(out: Path, value: object) -> None:
         import numpy as np
 
         with (folder / ARRAYS).open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+            np.savez(file, **arrays)
 
 
 def read_part(folder: Path) -> Any:  # noqa: ANN401 - whatever the worker returned
@@ -55,9 +55,7 @@ def read_part(folder: Path) -> Any:  # noqa: ANN401 - whatever the worker return
                 arrays = {name: archive[name] for name in archive.files}
         return _restored(tree, arrays)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise OutputError(
-            "a part of the job cannot be read", next_step=_STEP
-        ) from error
+        raise OutputError("a part of the job cannot be read", next_step=_STEP) from error
 
 
 def _plain(value: Any, arrays: dict[str, Any], depth: int) -> Any:  # noqa: ANN401
@@ -84,9 +82,7 @@ def _plain(value: Any, arrays: dict[str, Any], depth: int) -> Any:  # noqa: ANN4
         name = f"a{len(arrays)}"
         arrays[name] = value
         return {ARRAY: name}
-    raise OutputError(
-        f"a part holds {type(value).__name__[:40]}", next_step=_STEP
-    )
+    raise OutputError(f"a part holds {type(value).__name__[:40]}", next_step=_STEP)
 
 
 def _restored(value: Any, arrays: dict[str, Any]) -> Any:  # noqa: ANN401

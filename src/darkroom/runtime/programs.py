@@ -10,7 +10,6 @@ import importlib
 import json
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import NoReturn
 
@@ -61,7 +60,8 @@ def _fail(report: int, error: BaseException) -> NoReturn:
     if isinstance(error, MemoryError):
         gc.collect()  # room for the lines below
     # Limits show as an error number somewhere in the chain of causes.
-    number, cause = 0, error
+    number = 0
+    cause: BaseException | None = error
     while cause is not None and not number:
         number = cause.errno or 0 if isinstance(cause, OSError) else 0
         cause = cause.__cause__ or cause.__context__
@@ -73,6 +73,8 @@ def _fail(report: int, error: BaseException) -> NoReturn:
         if isinstance(error, DarkroomError):
             print(error, file=sys.stderr)
         else:
+            import traceback
+
             traceback.print_exception(error)
     except BaseException:  # noqa: BLE001 - an exception of a job may fail to print
         print("an exception that cannot be printed", file=sys.stderr)

@@ -36,7 +36,7 @@ ENVIRONMENT_OFFERS: dict[str, frozenset[str]] = {
 }
 # The parts of Darkroom that exist inside the sandbox.
 DARKROOM_INSIDE = (
-    "darkroom", "darkroom.runtime", "darkroom.vision", "darkroom.model", "darkroom.errors",
+    "darkroom.runtime", "darkroom.vision", "darkroom.model", "darkroom.errors",
     "darkroom.adapters.litert", "darkroom.adapters.tensorflow",
 )  # fmt: skip
 # IPython puts these among the builtins; in a job they do not exist.
@@ -175,7 +175,9 @@ class _Writer:
                 f"{label} changes the global {other}; every worker has its own globals",
                 next_step=f"return {other} instead of keeping it between calls",
             )
-        for module, line in imported_modules(found.text):
+        for module, names, line in imported_modules(found.text):
+            if names and all(self._offers(f"{module}.{name}") for name in names):
+                continue
             self._require_offered(module, f"{label}, line {found.first_line + line - 1}")
         around = _surroundings(value)
         for needed in free_names(found.text):
@@ -228,26 +230,35 @@ class _Writer:
                 bound = path if name == path.split(".")[0] else f"{path} as _{path.replace('.', '_')}"
                 self._imports[f"import {bound}\n"] = name
 
-    def _require_offered(self, module: str, needed_by: str) -> None:
+    def _offers(self, module: str) -> bool:
         root = module.split(".")[0]
-        offers = OFFERED | ENVIRONMENT_OFFERS.get(self.environment, frozenset())
-        if module.startswith("darkroom"):
-            inside = any(module == m or module.startswith(m + ".") for m in DARKROOM_INSIDE[1:])
-            if module == "darkroom" or inside:
-                return
-        elif root in sys.stdlib_module_names or root in offers:
+        if root == "darkroom":
+            return module == root or any(
+                module == inside or module.startswith(f"{inside}.") for inside in DARKROOM_INSIDE
+            )
+        return root in sys.stdlib_module_names or root in self._offered()
+
+    def _offered(self) -> frozenset[str]:
+        return OFFERED | ENVIRONMENT_OFFERS.get(self.environment, frozenset())
+
+    def _require_offered(self, module: str, needed_by: str) -> None:
+        if self._offers(module):
             return
+        root = module.split(".")[0]
         file = getattr(sys.modules.get(root), "__file__", None)
-        local = file is not None and "site-packages" not in file
+        if root == "darkroom":
+            cure = f"inside a job there are {', '.join(DARKROOM_INSIDE)}"
+        elif file is not None and "site-packages" not in file:
+            cure = (
+                f"import what you need by name (`from {module} import …`): functions and "
+                "classes of your own files come along as source"
+            )
+        else:
+            cure = f"use {', '.join(sorted(self._offered()))} or the standard library instead"
         raise InputError(
             f"{needed_by} uses the module {module}, which the environment "
             f"{self.environment} does not have",
-            next_step=(
-                f"import what you need by name (`from {module} import …`): functions and "
-                "classes of your own files come along as source"
-                if local
-                else f"use {', '.join(sorted(offers))} or the standard library instead"
-            ),
+            next_step=cure,
         )
 
     def module(self, name: str) -> tuple[str, tuple[Origin, ...]]:
@@ -281,23 +292,31 @@ def _is_own(value: Any) -> bool:  # noqa: ANN401  # a function or class
     if root == "darkroom" or root in sys.stdlib_module_names:
         return False
     file = getattr(sys.modules.get(value.__module__), "__file__", None)
-    if file is None and isinstance(value, FunctionType):
-        file = value.__code__.co_filename
+    functions = [value] if isinstance(value, FunctionType) else _methods(value)
+    if file is None and functions:
+        file = functions[0].__code__.co_filename
     return file is not None and "site-packages" not in file and "dist-packages" not in file
 
 
 def _globals_of(value: Any) -> Mapping[str, Any]:  # noqa: ANN401
     if isinstance(value, FunctionType):
         return value.__globals__
-    return vars(sys.modules[value.__module__])
+    if value.__module__ in sys.modules:
+        return vars(sys.modules[value.__module__])
+    methods = _methods(value)  # a module that was loaded by hand and never registered
+    return methods[0].__globals__ if methods else {}
+
+
+def _methods(kind: Any) -> list[FunctionType]:  # noqa: ANN401  # a class
+    """The methods that were written in the class itself, not made by a decorator."""
+    made = [m for m in vars(kind).values() if isinstance(m, FunctionType)]
+    return [m for m in made if not m.__code__.co_filename.startswith("<string>")]
 
 
 def _surroundings(value: Any) -> dict[str, Any]:  # noqa: ANN401  # a function or class
     """What the names in it stand for: globals, and the variables of a closure."""
     around = dict(_globals_of(value))
-    functions = [value] if isinstance(value, FunctionType) else [
-        m for m in vars(value).values() if isinstance(m, FunctionType)
-    ]  # fmt: skip
+    functions = [value] if isinstance(value, FunctionType) else _methods(value)
     for function in functions:
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True

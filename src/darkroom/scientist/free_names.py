@@ -41,14 +41,15 @@ def dotted_uses(source: str, name: str) -> tuple[tuple[str, ...], ...]:
     return tuple(dict.fromkeys(chains))
 
 
-def imported_modules(source: str) -> tuple[tuple[str, int], ...]:
-    """Modules that the source imports by itself, with the line."""
-    found: list[tuple[str, int]] = []
+def imported_modules(source: str) -> tuple[tuple[str, tuple[str, ...], int], ...]:
+    """Imports inside the source: module, the names taken from it, and the line."""
+    found: list[tuple[str, tuple[str, ...], int]] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            found += [(alias.name, node.lineno) for alias in node.names]
+            found += [(alias.name, (), node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            found.append(("." * node.level + (node.module or ""), node.lineno))
+            module = "." * node.level + (node.module or "")
+            found.append((module, tuple(alias.name for alias in node.names), node.lineno))
     return tuple(found)
 
 

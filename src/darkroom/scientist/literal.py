@@ -8,6 +8,7 @@ from darkroom.errors import InputError
 
 
 MAX_SOURCE = 64 << 10
+WIDTH = 96
 SIMPLE = (bool, int, str, bytes, type(None))
 CONTAINERS = (list, tuple, set, dict)
 
@@ -42,7 +43,25 @@ def literal_source(name: str, value: Any) -> str:  # noqa: ANN401  # checked bel
             next_step=f"save it to a file and carry it: files={{'{name}.npz': path}}",
         )
     assert ast.literal_eval(source) == value or value == set()
-    return source
+    return _packed(source, value) if len(name) + len(source) > WIDTH else source
+
+
+def _packed(source: str, value: Any) -> str:  # noqa: ANN401  # any literal
+    """The items of a long container over several lines, for whoever reads it."""
+    if type(value) not in CONTAINERS or not value:
+        return source
+    if type(value) is dict:
+        items = [f"{_source(k)}: {_source(v)}" for k, v in value.items()]
+    elif type(value) is set:
+        items = sorted(map(_source, value))
+    else:
+        items = [_source(v) for v in value]
+    lines = ["   "]
+    for item in items:
+        if len(lines[-1]) + len(item) + 2 > WIDTH and lines[-1].strip():
+            lines.append("   ")
+        lines[-1] += f" {item},"
+    return "\n".join([source[0], *lines, source[-1]])
 
 
 def _source(value: Any) -> str:  # noqa: ANN401  # any literal

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from darkroom.errors import SpecError
 from darkroom.model.canonical import canonical, digest, digest_bytes
 from darkroom.model.dataset import Camera, DatasetCard, Manifest, Segment
 from darkroom.model.segment import (
@@ -71,19 +72,21 @@ def mock_face(
     return face
 
 
-def _render(
-    card: DatasetCard, face: Path, most: int, progress: Callable[[int, int], None]
-) -> None:
+def _render(card: DatasetCard, face: Path, most: int, progress: Callable[[int, int], None]) -> None:
     seed = int(digest(card.to_mapping()).removeprefix("sha256:")[:15], 16)
     longest = MINUTES * SECONDS + most / min(camera.fps for camera in card.cameras)
-    recipe = mock_recipe(card.cameras, card.look, card.classes, seed, duration=longest)
+    try:
+        recipe = mock_recipe(card.cameras, card.look, card.classes, seed, duration=longest)
+    except ValueError as error:
+        raise SpecError(
+            f"the card of {card.domain}/{card.name} cannot be rendered: {error}",
+            next_step="ask its domain to publish it again",
+        ) from error
     world = World(recipe)
     drawable = any(name in DRAWN_AS for name in card.classes)
     counts = {camera.id: _frames(camera, most) for camera in card.cameras}
     total, done = sum(sum(each) for each in counts.values()), 0
-    split = splits(
-        [(c.id, minute) for c in card.cameras for minute in range(len(counts[c.id]))]
-    )
+    split = splits([(c.id, minute) for c in card.cameras for minute in range(len(counts[c.id]))])
     segments, cameras = [], []
     for camera in card.cameras:
         first = 0
@@ -96,6 +99,7 @@ def _render(
                 truth.append(annotation_rows(annotations) if drawable else [])
                 done += 1
                 progress(done, total)
+            sha256, size = _store(face, pictures)
             segment = Segment(
                 camera=camera.id,
                 minute=minute,
@@ -104,7 +108,8 @@ def _render(
                 start=card.start + begin / camera.fps,
                 split=split[camera.id, minute],
                 annotations=_annotate(face, truth) if card.annotations != "none" else "",
-                **_store(face, pictures),
+                sha256=sha256,
+                size=size,
             )
             segments.append(segment)
             first += count
@@ -129,7 +134,7 @@ def _frames(camera: Camera, most: int) -> tuple[int, ...]:
     return (each,) * MINUTES
 
 
-def _store(face: Path, pictures: list[bytes]) -> dict[str, str | int]:
+def _store(face: Path, pictures: list[bytes]) -> tuple[str, int]:
     folder = face / "segments"
     folder.mkdir(exist_ok=True)
     part = folder / "part"
@@ -142,7 +147,7 @@ def _store(face: Path, pictures: list[bytes]) -> dict[str, str | int]:
         sha256 = hashlib.file_digest(target, "sha256").hexdigest()
     size = part.stat().st_size
     part.rename(folder / f"{sha256}.zip")
-    return {"sha256": sha256, "size": size}
+    return sha256, size
 
 
 def _annotate(face: Path, truth: list[list[Row]]) -> str:

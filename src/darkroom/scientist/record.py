@@ -4,7 +4,7 @@ import base64
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from darkroom.errors import InputError
@@ -13,24 +13,26 @@ from darkroom.model.submitted import SubmissionRow
 from darkroom.ports import RunRecord
 from darkroom.scientist.outputs import ReleasedModel
 from darkroom.scientist.results import DomainResult, Results
+from darkroom.scientist.shown import Renderer, Shown
 
 
 Metrics = Mapping[str, Mapping[str, float | Sequence[float]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class Recorded(Shown):
     """Where a submission is written down.
 
     Attributes:
         key: what it is stored under; the same submission always has the same.
         address: of the parent run, for a browser; "" while it waits.
-        note: why it waits, or "".
+        privacy: the run's tag: what protected what left, and who released it.
     """
 
-    key: str
-    address: str
-    note: str
+    def __init__(self, *, key: str, address: str, privacy: str, renderer: Renderer) -> None:
+        self.key = key
+        self.address = address
+        self.privacy = privacy
+        self._renderer = renderer
 
 
 def build_record(

@@ -323,14 +323,18 @@ class Session(Shown):
             model=model,
             model_input=model_input,
         )
-        if known := self.store.logged(record.key):
-            return Recorded(key=record.key, address=known, note="it was recorded before")
-        self.store.spool(record.key, encode_record(record), self.clock.now())
-        note = self.flush_run_log()
-        address = self.store.logged(record.key)
-        if note:
-            self._say(note)
-        return Recorded(key=record.key, address=address, note=note)
+        if self.store.logged(record.key):
+            self._say("this submission is in the run log already; nothing was changed there")
+        else:
+            self.store.spool(record.key, encode_record(record), self.clock.now())
+            if note := self.flush_run_log():
+                self._say(note)
+        return Recorded(
+            key=record.key,
+            address=self.store.logged(record.key),
+            privacy=record.tags["privacy"],
+            renderer=self.renderer,
+        )
 
     def flush_run_log(self) -> str:
         """Write the records that wait; what to tell a person, or ""."""

@@ -19,7 +19,7 @@ _SETTINGS = [
 
 def encode_bgr(picture: NDArray[np.uint8]) -> bytes:
     """The stored form of a BGR picture, the order in which OpenCV decodes video."""
-    ok, encoded = cv2.imencode(".jpg", picture, _SETTINGS)
+    ok, encoded = cv2.imencode(".jpg", np.ascontiguousarray(picture), _SETTINGS)
     if not ok:
         message = f"a picture of shape {picture.shape} has no JPEG"
         raise ValueError(message)
@@ -28,7 +28,7 @@ def encode_bgr(picture: NDArray[np.uint8]) -> bytes:
 
 def encode_rgb(picture: NDArray[np.uint8]) -> bytes:
     """The stored form of an RGB picture."""
-    return encode_bgr(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return encode_bgr(picture[:, :, ::-1])
 
 
 def burn(picture: NDArray[np.uint8], masks: list[NDArray[np.int32]]) -> None:

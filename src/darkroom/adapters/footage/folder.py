@@ -1,6 +1,6 @@
 """A `FootageStore` in a folder of the node.
 
-    <root>/<dataset>/<number>-<version hex>/    a face, whole or not there at all
+<root>/<dataset>/<number>-<version hex>/    a face, whole or not there at all
 """
 
 import contextlib

@@ -188,7 +188,7 @@ class SealedFootage:
     # ------------------------------------------------------------------------ the store
 
     def _numbered(self, prefix: str) -> list[tuple[int, str, str]]:
-        keys = {key.rpartition("/")[2]: key for key in self._blobs.keys(prefix)}  # noqa: SIM118
+        keys = {key.rpartition("/")[2]: key for key in self._blobs.keys(prefix)}
         return [
             (number, version, keys[f"{number:08d}-{version.removeprefix('sha256:')}"])
             for number, version in versions_in(iter(keys))
@@ -222,7 +222,7 @@ class SealedFootage:
         target = place(staging, file)
         prefix = f"pieces/{self._seal.name(file.sha256)}/"
         with target.open("wb") as written:
-            for key in self._blobs.keys(prefix):  # noqa: SIM118
+            for key in self._blobs.keys(prefix):
                 written.write(self._get(key, PIECE_BYTES))
         target.chmod(0o444)
         require_hash(target, file.sha256)

@@ -8,13 +8,18 @@ are usable; without any, the supervisor watches resident memory instead.
 import contextlib
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 
 ROOT = Path("/sys/fs/cgroup")
 OUR_OWN = 2  # bubblewrap outside, and inside as the first process
 REMOVAL_SECONDS = 2.0
+
+
+def _folders(*paths: Path | None) -> set[Path]:
+    """Those that there are; in version 2 both are one folder."""
+    return {path for path in paths if path is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +38,10 @@ class Group:
     memory: Path | None
     pids: Path | None
     version: int
-    _fields: dict[str, int] = field(default_factory=dict)
 
     def enter(self) -> None:
         """Put the calling process in; called between fork and exec."""
-        for folder in {self.memory, self.pids} - {None}:
+        for folder in _folders(self.memory, self.pids):
             (folder / "cgroup.procs").write_text("0")
 
     def oom_kills(self) -> int:
@@ -69,13 +73,13 @@ class Group:
 
     def kill(self) -> None:
         """End every member, also those that are being forked right now (version 2)."""
-        for folder in {self.memory, self.pids} - {None}:
+        for folder in _folders(self.memory, self.pids):
             with contextlib.suppress(OSError):
                 (folder / "cgroup.kill").write_text("1")
 
     def remove(self) -> None:
         """Forget the group; its members must have ended."""
-        for folder in {self.memory, self.pids} - {None}:
+        for folder in _folders(self.memory, self.pids):
             _remove(folder)
 
 
@@ -123,9 +127,7 @@ def find(name: str, root: Path = ROOT) -> Parents:
     if (root / "cgroup.controllers").exists():
         return _find_v2(root, name)
     memory, pids = root / "memory" / name, root / "pids" / name
-    has_memory = (root / "memory").is_dir() and _usable(
-        memory, "memory.limit_in_bytes"
-    )
+    has_memory = (root / "memory").is_dir() and _usable(memory, "memory.limit_in_bytes")
     has_pids = (root / "pids").is_dir() and _usable(pids, "cgroup.procs")
     return Parents(
         memory=memory if has_memory else None,
@@ -154,13 +156,11 @@ def _find_v2(root: Path, name: str) -> Parents:
     )
 
 
-def make_group(
-    parents: Parents, slot: int, *, memory_bytes: int, processes: int
-) -> Group:
+def make_group(parents: Parents, slot: int, *, memory_bytes: int, processes: int) -> Group:
     """A fresh group for the job in a slot; what is not possible is left out."""
     memory = parents.memory / f"slot-{slot}" if parents.memory else None
     pids = parents.pids / f"slot-{slot}" if parents.pids else None
-    for folder in {memory, pids} - {None}:
+    for folder in _folders(memory, pids):
         _remove(folder)
         folder.mkdir()
     two = parents.version == 2  # noqa: PLR2004
@@ -180,7 +180,7 @@ def make_group(
 
 def remove_parents(parents: Parents) -> None:
     """Take our own parent groups away again, at the end of the launcher."""
-    for folder in {parents.memory, parents.pids} - {None}:
+    for folder in _folders(parents.memory, parents.pids):
         for slot in folder.glob("slot-*"):
             _remove(slot)
         _remove(folder)

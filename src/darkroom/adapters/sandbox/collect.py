@@ -11,7 +11,7 @@ import re
 import stat
 
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\-]{0,127}")
 DEPTH = 4
 CHUNK = 1 << 20
 _OPEN = os.O_NOFOLLOW | os.O_CLOEXEC
@@ -42,9 +42,7 @@ class Collector:
         owner: uid and gid that the copies belong to, or None to leave them.
     """
 
-    def __init__(
-        self, *, most_bytes: int, most_files: int, owner: tuple[int, int] | None
-    ) -> None:
+    def __init__(self, *, most_bytes: int, most_files: int, owner: tuple[int, int] | None) -> None:
         self._bytes_left = most_bytes
         self._entries_left = most_files
         self._owner = owner

@@ -79,9 +79,7 @@ def _house(settings: dict[str, Any], stage: Path) -> supervisor.House:
 class Launcher:
     """Slots, and the tasks that wait for one."""
 
-    def __init__(
-        self, control: socket.socket, house: supervisor.House, slots: int
-    ) -> None:
+    def __init__(self, control: socket.socket, house: supervisor.House, slots: int) -> None:
         self._control, self._house = control, house
         self._free = list(range(slots))
         self._waiting: list[socket.socket] = []
@@ -138,9 +136,7 @@ class Launcher:
         self._selector.unregister(pidfd)
         os.close(pidfd)
         os.waitpid(pid, 0)
-        if not self._house.host.root or watch.end_all_of_user(
-            self._house.first_uid + slot
-        ):
+        if not self._house.host.root or watch.end_all_of_user(self._house.first_uid + slot):
             self._free.append(slot)  # a slot whose user cannot be emptied stays shut
 
     def end(self) -> None:
@@ -160,30 +156,31 @@ def main() -> None:
         return
     stage = Path(tempfile.mkdtemp(prefix="darkroom-stage-"))
     try:
-        try:
-            house = _house(settings, stage)
-        except IsolationError as error:
-            wire.send(control, wire.error_to_frame(error))
-            return
-        except OSError as error:
-            failed = IsolationError(
-                f"the launcher of the sandbox cannot start: {error}",
-                next_step="check the folders that the node was given",
-            )
-            wire.send(control, wire.error_to_frame(failed))
-            return
-        if house.host.root:
-            system.prctl(system.PR_SET_DUMPABLE, 0)
-        held = [n for n in ("memory", "pids") if getattr(house.parents, n)]
-        wire.send(control, {"root": house.host.root, "cgroups": held})
-        launcher = Launcher(control, house, settings["slots"])
-        try:
-            launcher.serve()
-        finally:
-            launcher.end()
-            cgroups.remove_parents(house.parents)
+        house = _house(settings, stage)
+        _serve(control, house, settings["slots"])
+    except IsolationError as error:
+        wire.send(control, wire.error_to_frame(error))
+    except OSError as error:
+        failed = IsolationError(
+            f"the launcher of the sandbox cannot start: {error}",
+            next_step="check the folders that the node was given",
+        )
+        wire.send(control, wire.error_to_frame(failed))
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def _serve(control: socket.socket, house: supervisor.House, slots: int) -> None:
+    if house.host.root:
+        system.prctl(system.PR_SET_DUMPABLE, 0)
+    held = [name for name in ("memory", "pids") if getattr(house.parents, name)]
+    wire.send(control, {"root": house.host.root, "cgroups": held})
+    launcher = Launcher(control, house, slots)
+    try:
+        launcher.serve()
+    finally:
+        launcher.end()
+        cgroups.remove_parents(house.parents)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import json
 import re
 import signal
 from dataclasses import dataclass
+from typing import Literal
 
 from darkroom.model.job import Limits
 from darkroom.ports import Outcome
@@ -95,25 +96,36 @@ def _limit(seen: Seen, name: str, number: int) -> str:
 
 def judge(seen: Seen, limits: Limits) -> Outcome:
     """How the task ended."""
-    rest = {
-        "seconds": seen.seconds,
-        "log": seen.log,
-        "max_rss_mib": seen.max_rss_mib,
-    }
+
+    def ended(
+        status: Literal["done", "failed", "limit", "cancelled"],
+        *,
+        limit: str = "",
+        error_class: str = "",
+    ) -> Outcome:
+        return Outcome(
+            status=status,
+            limit=limit,
+            error_class=error_class,
+            seconds=seen.seconds,
+            log=seen.log,
+            max_rss_mib=seen.max_rss_mib,
+        )
+
     if seen.stopped == "cancelled":
-        return Outcome(status="cancelled", **rest)
+        return ended("cancelled")
     if seen.code == 0 and not seen.stopped:
         if seen.refused_output:
-            return Outcome(status="failed", error_class=seen.refused_output, **rest)
-        return Outcome(status="done", **rest)
+            return ended("failed", error_class=seen.refused_output)
+        return ended("done")
     name, number = read_report(seen.report) if seen.report else ("", 0)
     limit = _limit(seen, name, number)
     if limit:
-        return Outcome(status="limit", limit=limit_words(limits)[limit], **rest)
+        return ended("limit", limit=limit_words(limits)[limit])
     if not name:
         killed = SIGNAL_BASE < seen.code < SIGNAL_BASE + signal.NSIG
         name = _signal_name(seen.code - SIGNAL_BASE) if killed else "SystemExit"
-    return Outcome(status="failed", error_class=name, **rest)
+    return ended("failed", error_class=name)
 
 
 def _signal_name(number: int) -> str:

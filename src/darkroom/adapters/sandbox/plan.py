@@ -5,6 +5,8 @@ and the system-call filter; `prlimit` lowers what one process may use; `setpriv`
 are root) gives up the last right. Only then the interpreter starts.
 """
 
+# ruff: noqa: S108  # "/tmp" is the job's own, inside the sandbox
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,9 +135,7 @@ def _environment(without: frozenset[Layer]) -> list[str]:
     return args
 
 
-def _root(
-    host: Host, runtime: Runtime, places: Places, without: frozenset[Layer]
-) -> list[str]:
+def _root(host: Host, runtime: Runtime, places: Places, without: frozenset[Layer]) -> list[str]:
     args: list[str] = []
     for folder in host.folders:
         args += ["--ro-bind", str(folder), str(folder)]
@@ -283,5 +283,6 @@ def tmp_mount(uid: int, without: frozenset[Layer]) -> str:
 
 def memory_bytes(limits: Limits) -> int:
     """What the kernel may charge to a job: its memory and its two file systems, which
-    live in memory too; a full disk must say so and not look like a full memory."""
+    live in memory too; a full disk must say so and not look like a full memory.
+    """
     return (limits.memory_mib + limits.output_mib + TMP_MIB) * MIB

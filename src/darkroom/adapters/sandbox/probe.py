@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from darkroom.adapters.sandbox.plan import ENVIRONMENT, LAYERS
 from darkroom.errors import DarkroomError, IsolationError
@@ -22,6 +22,7 @@ from darkroom.model.job import Limits
 from darkroom.ports import Isolation, Outcome, Runtime, Sandbox, SandboxTask
 
 
+Address = str | tuple[str, int]
 HOLDS = "holds"
 RESULT = "probe.json"
 MAX_RESULT = 64 << 10
@@ -30,8 +31,7 @@ OUTSTAY_SECONDS = 2.5
 SLOW_KILL_SECONDS = 2.0
 # Not required: what is weaker when it is missing is told, and in docs/sandbox.md.
 NO_OWN_USER = (
-    "jobs run under the node's own user, in a user namespace: the node was not "
-    "started by root"
+    "jobs run under the node's own user, in a user namespace: the node was not started by root"
 )
 NO_GROUPS = (
     "no control group can be made for {what}; it is limited per process and watched from "
@@ -134,7 +134,7 @@ def _request(home: Path, sinks: "_Sinks") -> dict[str, Any]:
     return {
         "attempt": "walls",
         "canary": str(canary),
-        "namespaces": {n: os.readlink(f"/proc/self/ns/{n}") for n in ("net", "pid")},
+        "namespaces": {n: str(Path(f"/proc/self/ns/{n}").readlink()) for n in ("net", "pid")},
         "sinks": sinks.addresses,
         "environment": [*ENVIRONMENT, "PWD", "LC_CTYPE"],
         "processes": PROCESSES,
@@ -171,11 +171,11 @@ class _Sinks:
 
     def __init__(self, home: Path) -> None:
         self._sockets: list[socket.socket] = []
-        self.addresses: list[tuple[int, int, object]] = []
+        self.addresses: list[tuple[int, int, Address]] = []
         hidden = "\0darkroom-" + secrets.token_hex(8)
         inet, inet6, unix = socket.AF_INET, socket.AF_INET6, socket.AF_UNIX
         stream, packets = socket.SOCK_STREAM, socket.SOCK_DGRAM
-        places: list[tuple[int, int, object]] = [
+        places: list[tuple[int, int, Address]] = [
             (stream, inet, ("127.0.0.1", 0)),
             (packets, inet, ("127.0.0.1", 0)),
             (stream, inet6, ("::1", 0)),
@@ -187,7 +187,7 @@ class _Sinks:
             with contextlib.suppress(OSError):  # a host without IPv6 has no such sink
                 self._listen(kind, family, address, home)
 
-    def _listen(self, kind: int, family: int, address: object, home: Path) -> None:
+    def _listen(self, kind: int, family: int, address: Address, home: Path) -> None:
         sink = socket.socket(family, kind)
         self._sockets.append(sink)
         sink.bind(address)
@@ -196,7 +196,7 @@ class _Sinks:
             sink.listen()
         if family == socket.AF_UNIX:
             named = not str(address).startswith("\0")
-            reached = str(home / "sink") if named else address
+            reached: Address = str(home / "sink") if named else address
         else:
             reached = sink.getsockname()[:2]
         self.addresses.append((kind, family, reached))
@@ -216,7 +216,7 @@ class _Sinks:
                 continue
             yield True
 
-    def __enter__(self) -> "_Sinks":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

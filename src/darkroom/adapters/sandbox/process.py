@@ -115,9 +115,7 @@ class ProcessSandbox:
             cgroups=self.cgroups,
         )
 
-    def run(
-        self, task: SandboxTask, *, cancelled: Callable[[], bool] = lambda: False
-    ) -> Outcome:
+    def run(self, task: SandboxTask, *, cancelled: Callable[[], bool] = lambda: False) -> Outcome:
         """See `Sandbox.run`."""
         if self.problem is not None:
             raise self.problem

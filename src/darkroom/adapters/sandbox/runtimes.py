@@ -25,9 +25,7 @@ print(json.dumps({
 ANSWER_SECONDS = 20
 
 
-def describe_runtime(
-    name: str, python: Path, lock: Path, *, interpreter: str = ""
-) -> Runtime:
+def describe_runtime(name: str, python: Path, lock: Path, *, interpreter: str = "") -> Runtime:
     """A runtime from an interpreter's path.
 
     Args:
@@ -39,7 +37,7 @@ def describe_runtime(
     Raises:
         IsolationError: the interpreter does not start, or the lock is not there.
     """
-    python = Path(os.path.abspath(python))  # a link of a virtual environment stays
+    python = python.absolute()  # a link of a virtual environment stays
     try:
         answer = subprocess.run(
             [str(python), "-I", "-c", _QUESTION],
@@ -82,7 +80,7 @@ def _folders(python: Path, facts: dict[str, str]) -> tuple[Path, ...]:
     # A virtual environment's `python` may reach the real one over several links.
     step = python
     while step.is_symlink():
-        step = step.parent / os.readlink(step)
+        step = step.parent / step.readlink()
         if not any(step.is_relative_to(folder) for folder in folders):
             folders.add(step.parent)
     return _outermost(folders)
@@ -91,9 +89,7 @@ def _folders(python: Path, facts: dict[str, str]) -> tuple[Path, ...]:
 def _outermost(folders: set[Path]) -> tuple[Path, ...]:
     existing = sorted(f for f in folders if f.exists())
     return tuple(
-        f
-        for f in existing
-        if not any(f != other and f.is_relative_to(other) for other in existing)
+        f for f in existing if not any(f != other and f.is_relative_to(other) for other in existing)
     )
 
 

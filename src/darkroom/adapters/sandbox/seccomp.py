@@ -33,8 +33,7 @@ DENIED: dict[str, str] = {
     ),
     "hardware": "iopl ioperm modify_ldt",
     "files by handle": (
-        "name_to_handle_at open_by_handle_at fanotify_init fanotify_mark quotactl "
-        "quotactl_fd"
+        "name_to_handle_at open_by_handle_at fanotify_init fanotify_mark quotactl quotactl_fd"
     ),
     # Memory that no process shows as its own would escape the watcher of resident memory.
     "hidden memory": (

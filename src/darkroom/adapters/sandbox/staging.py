@@ -87,8 +87,7 @@ def open_below(path: Path, roots: Sequence[Root]) -> int:
             return _descend(start, parts)
         except OSError as error:
             raise IsolationError(
-                f"a folder of the task cannot be opened below {root.path}: "
-                f"{error.strerror}",
+                f"a folder of the task cannot be opened below {root.path}: {error.strerror}",
                 next_step="name existing folders, without symbolic links",
             ) from error
     raise IsolationError(
@@ -171,9 +170,7 @@ def mount_folder(folder: int, target: Path, *, owner_becomes: int | None) -> Non
     system.mount(source, target, None, system.MS_BIND | system.MS_REC)
 
 
-def _mount_mapped(
-    folder: int, target: Path, uid: int, gid: int, becomes: int
-) -> None:
+def _mount_mapped(folder: int, target: Path, uid: int, gid: int, becomes: int) -> None:
     tree = system.detached_copy(folder)
     try:
         namespace = _namespace_of_map(uid, gid, becomes)

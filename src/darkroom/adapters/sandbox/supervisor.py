@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from darkroom.adapters.sandbox import cgroups, plan, staging, system, watch, wire
 from darkroom.adapters.sandbox.collect import Collector, RefusedOutputError, empty
@@ -75,7 +76,7 @@ class _Stage:
         self._uid = house.first_uid + slot if house.host.root else 0
         self._group = cgroups.Group(memory=None, pids=None, version=0)
 
-    def __enter__(self) -> "_Stage":
+    def __enter__(self) -> Self:
         house, task = self._house, self._task
         root = house.host.root
         opener = staging.open_below if root else _anywhere
@@ -92,17 +93,11 @@ class _Stage:
         }
         staging.lay_out(house.stage, task.request, self._uid or plan.NOBODY)
         without = house.without
-        staging.mount_writable(
-            house.stage / "out", plan.out_mount(task.limits, self._uid, without)
-        )
-        staging.mount_writable(
-            house.stage / "tmp", plan.tmp_mount(self._uid, without)
-        )
+        staging.mount_writable(house.stage / "out", plan.out_mount(task.limits, self._uid, without))
+        staging.mount_writable(house.stage / "tmp", plan.tmp_mount(self._uid, without))
         for inside, folder in folders.items():
             becomes = self._uid if root else None
-            staging.mount_folder(
-                folder, house.stage / inside, owner_becomes=becomes
-            )
+            staging.mount_folder(folder, house.stage / inside, owner_becomes=becomes)
         self._places = plan.Places(
             stage=house.stage,
             uid=self._uid,
@@ -171,9 +166,7 @@ class _Stage:
 
     def _collect(self, outcome: Outcome, seen: Seen) -> Outcome:
         limits = self._task.limits
-        target = os.open(
-            f"/proc/self/fd/{self._out}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-        )
+        target = os.open(f"/proc/self/fd/{self._out}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         info = os.fstat(target)
         owner = (info.st_uid, info.st_gid) if self._house.host.root else None
         collector = Collector(
@@ -187,9 +180,7 @@ class _Stage:
         except RefusedOutputError as refused:
             empty(target)
             again = {name: getattr(seen, name) for name in seen.__dataclass_fields__}
-            return judge(
-                Seen(**{**again, "refused_output": refused.error_class}), limits
-            )
+            return judge(Seen(**{**again, "refused_output": refused.error_class}), limits)
         finally:
             os.close(source)
             os.close(target)
@@ -320,11 +311,7 @@ class _Run:
 
     def _drain(self, descriptor: int) -> bool:
         """Read what is there; what is over the cap is thrown away. False at the end."""
-        kept, most = (
-            (self.log, LOG_BYTES)
-            if descriptor == self._log
-            else (self.report, MAX_REPORT)
-        )
+        kept, most = (self.log, LOG_BYTES) if descriptor == self._log else (self.report, MAX_REPORT)
         try:
             chunk = os.read(descriptor, 1 << 16)
         except BlockingIOError:

@@ -43,9 +43,7 @@ def _call(number: int, what: str, *arguments: object) -> int:
     return _check(_libc.syscall(ctypes.c_long(number), *arguments), what)
 
 
-def mount(
-    source: str, target: Path, kind: str | None, flags: int, options: str = ""
-) -> None:
+def mount(source: str, target: Path, kind: str | None, flags: int, options: str = "") -> None:
     """mount(2)."""
     _check(
         _libc.mount(

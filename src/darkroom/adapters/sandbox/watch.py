@@ -4,6 +4,8 @@ A job lives in one tree below the first process of its namespace, whatever it fo
 however it detaches: orphans go to that first process. So the tree is the whole job.
 """
 
+# ruff: noqa: PTH116, PTH208  # looked at ten times a second: names, not path objects
+
 import contextlib
 import os
 import signal
@@ -97,7 +99,8 @@ def _sizes(status: str) -> dict[str, int]:
 
 def tree(first: int) -> list[int]:
     """A process and all that descend from it."""
-    found, queue = [], [first]
+    found: list[int] = []
+    queue = [first]
     while queue and len(found) < MOST:
         pid = queue.pop()
         found.append(pid)

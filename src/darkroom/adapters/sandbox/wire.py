@@ -87,9 +87,7 @@ def task_to_frame(task: SandboxTask, runtimes: tuple[Runtime, ...]) -> dict[str,
     }
 
 
-def task_from_frame(
-    frame: dict[str, Any] | None, runtimes: tuple[Runtime, ...]
-) -> SandboxTask:
+def task_from_frame(frame: dict[str, Any] | None, runtimes: tuple[Runtime, ...]) -> SandboxTask:
     """Read a task; nothing that `task_to_frame` would not write gets through.
 
     Raises:
@@ -104,8 +102,8 @@ def task_from_frame(
             raise TypeError
         if frame["program"] not in PROGRAMS or not isinstance(frame["request"], dict):
             raise TypeError
-        paths = {name: _path(frame[name]) for name in ("out", *FOLDERS)}
-        if paths["out"] is None:
+        out = _path(frame["out"])
+        if out is None:
             raise TypeError
         return SandboxTask(
             task_id="",
@@ -113,7 +111,8 @@ def task_from_frame(
             runtime=runtimes[index],
             request=frame["request"],
             limits=Limits(**frame["limits"]),
-            **paths,
+            out=out,
+            **{name: _path(frame[name]) for name in FOLDERS},
         )
     except (TypeError, KeyError, ValueError, SpecError) as error:
         raise IsolationError(
@@ -147,9 +146,7 @@ def answer(frame: dict[str, Any] | None) -> Outcome:
         IsolationError: the answer is an error, or there is none.
     """
     if frame is None:
-        raise IsolationError(
-            "the sandbox ended without an answer", next_step="restart the node"
-        )
+        raise IsolationError("the sandbox ended without an answer", next_step="restart the node")
     if "isolation" in frame:
         raise IsolationError(frame["isolation"], next_step=frame["next_step"])
     return Outcome(**{**frame, "log": base64.b64decode(frame["log"])})

@@ -1,0 +1,93 @@
+"""Every notebook runs headlessly; the owner's notebook decides on a job that waits."""
+
+import json
+import shutil
+
+import nbformat
+import pytest
+
+import darkroom as dr
+from darkroom.bootstrap.local_stack import LocalStack
+from darkroom.bootstrap.notebook_run import NotebookRun, run_notebook
+from darkroom.config import REPOSITORY
+from darkroom.errors import UnknownNameError
+from tests.e2e.conftest import DemoRun
+
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+NOTEBOOKS = ("00_start_here", "01_the_mock_data", "02_remote_detection", "03_remote_training")
+
+
+@dr.job(outputs={"facts": dr.Scalars(names=("frames",))})
+def how_many(data, params):
+    """Count the frames."""
+    return {"facts": {"frames": data.count()}}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_demo_left_an_executed_notebook_and_its_page(demo_run: DemoRun, name: str):
+    executed = nbformat.read(demo_run.root / "notebooks" / f"{name}.ipynb", as_version=4)
+    assert not [
+        output
+        for cell in executed.cells
+        for output in cell.get("outputs", ())
+        if output["output_type"] == "error"
+    ]
+    page = (demo_run.root / "notebooks" / f"{name}.html").read_text()
+    assert "<table" in page
+    kept = REPOSITORY / "build" / "notebooks"
+    kept.mkdir(parents=True, exist_ok=True)
+    shutil.copy(demo_run.root / "notebooks" / f"{name}.html", kept)
+
+
+def test_executed_notebooks_warn_of_nothing(demo_run: DemoRun):
+    for path in (demo_run.root / "notebooks").glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", ()):
+                assert output.get("name") != "stderr", (path.name, output["text"][:500])
+
+
+def test_results_survive_the_kernel_and_a_restart_of_everything(
+    demo_run: DemoRun, reopened: LocalStack
+):
+    session = dr.connect(reopened.plan.home("alice"), run_log="", progress="quiet")
+    names = {submission.name for submission in session.jobs}
+    assert {"how_bright", "greedy", "count_and_measure", "adapt", "compare"} <= names
+    counted = next(s for s in session.jobs if s.name == "count_and_measure")
+    assert {"north", "east", "south"} == set(counted.results.table("counts")["domain"])
+
+
+def test_a_job_waits_for_the_owner_who_decides_in_a_notebook(reopened: LocalStack, tmp_path):
+    session = dr.connect(reopened.plan.home("alice"), run_log="", progress="quiet")
+    submission = how_many.submit(session.domains["east"].datasets["yard"])
+    while submission.state["east"] != "screened":
+        submission.wait(timeout=1)
+    assert any("review approve" in line for line in submission.advice())
+    for number, parameters in enumerate(({"verdict": "approve"}, {"letting_go": "release"})):
+        report = tmp_path / f"{number}.json"
+        run_notebook(
+            NotebookRun(
+                notebook=REPOSITORY / "notebooks" / "10_the_owners_review.ipynb",
+                output=REPOSITORY / "build" / "notebooks" / "10_the_owners_review.ipynb",
+                parameters={
+                    "state": str(reopened.plan.owner_state("east")),
+                    "report": str(report),
+                    **parameters,
+                },
+                environment=reopened.environment(),
+            )
+        )
+        decided = json.loads(report.read_text())["decided"]
+        assert len(decided) == 1
+        wanted = "produced" if number == 0 else "released"
+        while submission.state["east"] != wanted:
+            submission.wait(timeout=1)
+    assert submission.results["east"]["facts"]["frames"] > 0
+
+
+def test_an_unknown_domain_or_dataset_is_named_with_what_there_is(reopened: LocalStack):
+    session = dr.connect(reopened.plan.home("alice"), run_log="", progress="quiet")
+    with pytest.raises(UnknownNameError, match="north"):
+        session.domains["nord"]
+    with pytest.raises(UnknownNameError, match="plaza"):
+        session.domains["north"].datasets["plazza"]

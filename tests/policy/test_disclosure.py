@@ -1,0 +1,32 @@
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.policy.disclosure import LOG, leaving, output_digest, seconds_bucket
+
+
+OUTPUTS = st.dictionaries(
+    st.sampled_from(["a", "b", LOG]),
+    st.fixed_dictionaries({"type": st.just("table"), "sha256": st.text(), "bytes": st.integers(0)}),
+)
+
+
+@given(st.floats(0, 1e6))
+def test_a_bucket_holds_its_time_and_is_a_power_of_two_of_half_seconds(seconds):
+    bucket = seconds_bucket(seconds)
+    assert bucket >= seconds
+    assert bucket == 0.5 or bucket / 2 < seconds
+    assert math.log2(bucket).is_integer()
+
+
+@given(OUTPUTS, OUTPUTS)
+def test_a_digest_stands_for_one_set_of_outputs(first, second):
+    assert (output_digest(first) == output_digest(second)) == (first == second)
+
+
+@given(OUTPUTS, st.booleans())
+def test_the_log_leaves_only_when_it_is_said(outputs, with_log):
+    out = leaving(outputs, with_log=with_log)
+    assert set(outputs) - set(out) <= ({LOG} if not with_log else set())
+    assert (LOG in out) == (with_log and LOG in outputs)

@@ -1,0 +1,46 @@
+"""An interpreter becomes a runtime; its hash follows every byte that matters."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from darkroom.adapters.sandbox.runtimes import PACKAGE, describe_runtime, lock_hash
+from darkroom.errors import IsolationError
+
+
+def test_this_interpreter_is_described(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text("numpy==1")
+
+    runtime = describe_runtime("tflite", Path(sys.executable), lock, interpreter="litert")
+
+    assert runtime.python == Path(sys.executable)
+    seen = [Path(sys.prefix), Path(sys.base_prefix).resolve(), PACKAGE]
+    for needed in seen:
+        assert any(needed.is_relative_to(path) for path in runtime.paths), needed
+    assert Path("/") not in runtime.paths
+    assert runtime.lock_hash == lock_hash(b"numpy==1", PACKAGE)
+
+
+@pytest.mark.parametrize("python", ["/nowhere/python", "/usr/bin/false"])
+def test_what_is_no_interpreter_is_refused(tmp_path: Path, python: str) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.touch()
+
+    with pytest.raises(IsolationError, match="does not start"):
+        describe_runtime("tflite", Path(python), lock)
+
+
+def test_the_hash_follows_lock_names_and_content(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("1")
+    hashes = [lock_hash(b"x", tmp_path), lock_hash(b"y", tmp_path)]
+    (tmp_path / "a.py").write_text("2")
+    hashes.append(lock_hash(b"x", tmp_path))
+    (tmp_path / "a.py").rename(tmp_path / "b.py")
+    hashes.append(lock_hash(b"x", tmp_path))
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "b.pyc").write_bytes(b"x")
+
+    assert len(set(hashes)) == 4
+    assert lock_hash(b"x", tmp_path) == hashes[-1]
