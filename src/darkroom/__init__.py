@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from darkroom.bootstrap.scientist import connect as connect
     from darkroom.display import pictures as pictures
     from darkroom.display import plots as plots
-    from darkroom.model import output as outputs
+    from darkroom.model import output as outputs  # noqa: F401  # the public alias
     from darkroom.model.job import Limits as Limits
     from darkroom.model.output import Histogram as Histogram
     from darkroom.model.output import Model as Model
@@ -52,7 +52,7 @@ _EXPORTS: dict[str, tuple[str, str]] = {
     "code_path": ("darkroom.runtime", "code_path"),
 }
 
-__all__ = list(_EXPORTS)  # noqa: PLE0605  # the table above is the one list of names
+__all__ = list(_EXPORTS)  # the table above is the one list of names
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # any public object

@@ -211,6 +211,8 @@ def test_after_close_nothing_runs(workshop: Workshop) -> None:
         sandbox.run(workshop.task("return 1"))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(not as_root(), reason="this is the run as an ordinary user")
 def test_the_same_holds_for_an_ordinary_user() -> None:
     """The suites again, under a uid without rights (and with its interpreter visible)."""

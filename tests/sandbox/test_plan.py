@@ -99,9 +99,7 @@ def test_a_folder_inside_another_is_mounted_once() -> None:
     assert visible(RUNTIME, HOST) == [Path("/srv/venv"), Path("/srv/code/darkroom")]
 
 
-@pytest.mark.parametrize(
-    ("memory_held", "expected"), [(True, False), (False, True)]
-)
+@pytest.mark.parametrize(("memory_held", "expected"), [(True, False), (False, True)])
 def test_without_a_group_one_process_is_held_by_its_own_limit(
     memory_held: bool, expected: bool
 ) -> None:
@@ -112,18 +110,12 @@ def test_without_a_group_one_process_is_held_by_its_own_limit(
 @pytest.mark.parametrize("layer", LAYERS)
 def test_leaving_a_wall_out_changes_something_or_is_done_elsewhere(layer: str) -> None:
     elsewhere = {"wall clock", "files"}  # the supervisor's clock; what it exposes
-    changed = _command(without=frozenset({layer}), memory_held=False) != _command(
-        memory_held=False
-    )
+    changed = _command(without=frozenset({layer}), memory_held=False) != _command(memory_held=False)
     assert changed or layer in elsewhere
 
 
-@given(
-    memory=st.integers(1, 1 << 20), out=st.integers(1, 1 << 20), files=st.integers(1, 9999)
-)
-def test_a_full_disk_never_looks_like_a_full_memory(
-    memory: int, out: int, files: int
-) -> None:
+@given(memory=st.integers(1, 1 << 20), out=st.integers(1, 1 << 20), files=st.integers(1, 9999))
+def test_a_full_disk_never_looks_like_a_full_memory(memory: int, out: int, files: int) -> None:
     limits = Limits(memory_mib=memory, output_mib=out, files=files)
     assert memory_bytes(limits) >= (memory + out) << 20
     assert f"size={out}m" in out_mount(limits, 1, frozenset())

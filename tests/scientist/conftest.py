@@ -250,7 +250,9 @@ def bench(tmp_path, keys) -> Bench:
         )  # fmt: skip
         domains[name] = DomainEnd(ring, post, clock)
     table = canonical({"columns": {"camera": "text", "n": "int"}, "rows": [["cam1", 2]]})
-    runner = OneOutcome(MockOutcome(status="done", seconds=0.5, frames=9, outputs={"counts": table}))
+    runner = OneOutcome(
+        MockOutcome(status="done", seconds=0.5, frames=9, outputs={"counts": table})
+    )
     said: list[str] = []
 
     def open_session(run_log=None) -> Session:

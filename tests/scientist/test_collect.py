@@ -284,7 +284,9 @@ def test_a_rejected_job_says_why(sent):
     assert "limit wall_seconds" in repr(submission)
 
 
-@pytest.mark.parametrize(("state", "error"), [("withheld", DeniedError), ("failed", JobFailedError)])
+@pytest.mark.parametrize(
+    ("state", "error"), [("withheld", DeniedError), ("failed", JobFailedError)]
+)
 def test_other_ends_have_their_error(sent, state, error):
     bench, submission, request, _ = sent
     bench.domains["north"].say(request.job_id, state, "memory (1024 MiB)")

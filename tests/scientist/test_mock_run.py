@@ -1,6 +1,7 @@
 """The same programs as at a domain, on a generated face; the author's own line in errors."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -86,8 +87,7 @@ def test_a_carried_file_is_found(dataset):
         outputs={"sums": darkroom.Scalars(names=("bytes",))}, files={"note.txt": b"twelve bytes"}
     )
     def read(data, params):
-        with open(darkroom.code_path("files/note.txt"), "rb") as file:
-            return {"sums": {"bytes": len(file.read())}}
+        return {"sums": {"bytes": Path(darkroom.code_path("files/note.txt")).stat().st_size}}
 
     assert read.run_on_mock(dataset)["sums"] == {"bytes": 12}
 
@@ -143,7 +143,7 @@ def test_an_output_that_was_not_declared_like_that_is_refused(dataset, value, sa
 
 
 def test_an_image_cannot_even_be_declared():
-    with pytest.raises(SpecError, match="images never leave|declared as str") as refused:
+    with pytest.raises(SpecError, match="declared as str") as refused:
 
         @darkroom.job(outputs={"frame": "image"})
         def show(data, params):
@@ -168,7 +168,7 @@ def test_nobody_to_ask_is_an_error():
 
 
 def test_a_wrong_parameter_is_named(dataset):
-    with pytest.raises(SpecError, match="threshold.* is not declared"):
+    with pytest.raises(SpecError, match=r"threshold.* is not declared"):
         count.submit(dataset, threshold=1.0)
 
 

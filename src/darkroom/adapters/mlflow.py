@@ -78,10 +78,13 @@ class MlflowRunLog:
             from mlflow import environment_variables as settings
             from mlflow.tracking import MlflowClient
 
-            settings.MLFLOW_HTTP_REQUEST_TIMEOUT.set(REQUEST_SECONDS)
-            settings.MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(1)
-            settings.MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.set(False)
-            settings.MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
+            for setting, value in {
+                settings.MLFLOW_HTTP_REQUEST_TIMEOUT: REQUEST_SECONDS,
+                settings.MLFLOW_HTTP_REQUEST_MAX_RETRIES: 1,
+                settings.MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR: False,
+                settings.MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT: True,
+            }.items():
+                setting.set(value)  # type: ignore[no-untyped-call]  # MLflow's own
             self._client = MlflowClient(tracking_uri=self._uri)
         return self._client
 

@@ -60,7 +60,7 @@ if __name__ == "__main__":
     print(json.dumps(describe(sys.argv[1])))  # noqa: T201  # the answer
 else:
     from mlflow.models import set_model
-    from mlflow.pyfunc import PythonModel
+    from mlflow.pyfunc.model import PythonModel
 
     class ReleasedDetector(PythonModel):
         """A TFLite file behind MLflow's `predict`."""

@@ -83,8 +83,10 @@ class _Run:
             target = work / "code" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
-        data = Dataset(task.face)
-        groups = _groups([c.id for c in data.cameras]) if task.split else [None]
+        face = Dataset(task.face)
+        groups: list[list[str] | None] = [None]
+        if task.split:
+            groups = [*_groups([camera.id for camera in face.cameras])]
         with ThreadPoolExecutor(len(groups)) as pool:
             parts = list(pool.map(self._run, range(len(groups)), groups))
         final = work / "parts" / "0"
@@ -99,7 +101,7 @@ class _Run:
         self._seconds += max(o.seconds for o in parts)
         if bad is not None:
             return self._ended(bad.status, bad.limit, bad.error_class)
-        return self._inspected(final, data.count())
+        return self._inspected(final, face.count())
 
     def _inspected(self, final: Path, frames: int) -> MockOutcome:
         kept = self._work / "kept"

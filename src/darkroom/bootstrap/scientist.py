@@ -143,9 +143,9 @@ def read_profile(home: Path) -> ScientistProfile:
     path = home / "profile.json"
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        return ScientistProfile(name=require_name(fields["name"], "scientist"), **{
-            "gateway": str(fields["gateway"])
-        })  # fmt: skip
+        return ScientistProfile(
+            name=require_name(fields["name"], "scientist"), gateway=str(fields["gateway"])
+        )
     except FileNotFoundError:
         raise InputError(
             f"nobody has enrolled from {home} yet",

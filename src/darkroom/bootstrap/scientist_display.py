@@ -99,9 +99,11 @@ def calm_errors(shell: Any) -> None:  # noqa: ANN401  # IPython's shell
 
     def show(shell: Any, kind: type, error: DarkroomError, trace: Any, **_: Any) -> list[str]:  # noqa: ANN401
         lines = [f"\x1b[31m{kind.__name__}\x1b[0m: {visible(error.message, 6000)}"]
-        for frame in traceback.extract_tb(trace):
-            if "ipykernel" in frame.filename or frame.filename.startswith("<ipython"):
-                lines.append(f"  in this cell, line {frame.lineno}: {frame.line}")
+        lines += [
+            f"  in this cell, line {frame.lineno}: {frame.line}"
+            for frame in traceback.extract_tb(trace)
+            if "ipykernel" in frame.filename or frame.filename.startswith("<ipython")
+        ]
         lines.append(f"  \x1b[1mNext:\x1b[0m {visible(error.next_step)}")
         shell._showtraceback(kind, error, lines)  # noqa: SLF001  # IPython has no public way
         return lines

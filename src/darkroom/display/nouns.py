@@ -82,9 +82,7 @@ def card(item: DatasetCard) -> Grid:
     return Grid(
         title=f"{item.domain}/{item.name}",
         columns=("camera", "pixels", "frames a second", "frames", "masked"),
-        rows=[
-            (c.id, f"{c.width} × {c.height}", c.fps, c.frames, c.masked) for c in item.cameras
-        ],
+        rows=[(c.id, f"{c.width} × {c.height}", c.fps, c.frames, c.masked) for c in item.cameras],
         note="\n".join(
             filter(
                 None,
@@ -173,9 +171,7 @@ def submission(
     )  # fmt: skip
 
 
-def submissions(
-    rows: Sequence[SubmissionRow], headlines: Mapping[str, Mapping[str, str]]
-) -> Grid:
+def submissions(rows: Sequence[SubmissionRow], headlines: Mapping[str, Mapping[str, str]]) -> Grid:
     """All submissions of this machine."""
     return Grid(
         title="Submissions",
@@ -191,7 +187,9 @@ def submissions(
     )  # fmt: skip
 
 
-def results(rows: Sequence[tuple[str, str, str, str, int, Mapping[str, Any]]], waiting: str) -> Grid:
+def results(
+    rows: Sequence[tuple[str, str, str, str, int, Mapping[str, Any]]], waiting: str
+) -> Grid:
     """Results: domain, outputs, approved by, released by, bytes, facts."""
     return Grid(
         title="Results",

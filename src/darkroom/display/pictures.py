@@ -34,7 +34,9 @@ def with_boxes(
     Small pictures are enlarged first, so that the labels can be read.
     """
     scale = max(1, -(-SMALLEST_WIDTH // image.shape[1]))
-    canvas = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    canvas: Picture = np.asarray(
+        cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8
+    )
     said = list(scores) if scores is not None else None
     for number, (box, class_id) in enumerate(zip(xyxy, class_ids, strict=True)):
         colour = COLOURS[int(class_id) % len(COLOURS)]
@@ -43,7 +45,7 @@ def with_boxes(
         name = labels[int(class_id)] if int(class_id) < len(labels) else str(int(class_id))
         text = name if said is None else f"{name} {said[number]:.2f}"
         _label(canvas, text, (x1, y1), colour)
-    return np.asarray(canvas, np.uint8)
+    return canvas
 
 
 def _label(canvas: Picture, text: str, corner: tuple[int, int], colour: Sequence[int]) -> None:
@@ -85,9 +87,7 @@ def frame_picture(frame: Any, classes: Sequence[str] = ()) -> Picture:  # noqa: 
     """A frame with its annotations drawn in."""
     if frame.annotations is None:
         return with_boxes(frame.image, [], [])
-    return with_boxes(
-        frame.image, frame.annotations.xyxy, frame.annotations.class_id, classes
-    )
+    return with_boxes(frame.image, frame.annotations.xyxy, frame.annotations.class_id, classes)
 
 
 def frame_html(frame: Any, classes: Sequence[str] = (), *, width: int = 480) -> str:  # noqa: ANN401

@@ -54,9 +54,7 @@ def _bars(axis: Any, counts: "pd.DataFrame") -> None:  # noqa: ANN401  # matplot
     width = 0.8 / max(len(cameras), 1)
     for number, name in enumerate(cameras):
         at = [h - 0.4 + width * (number + 0.5) for h in range(len(hours))]
-        bars = axis.bar(
-            at, counts.iloc[:, number], width * 0.94, label=name, color=_colour(number)
-        )
+        bars = axis.bar(at, counts.iloc[:, number], width * 0.94, label=name, color=_colour(number))
         if len(hours) * len(cameras) <= MAX_BARS // 4:
             axis.bar_label(bars, fmt="{:,.0f}", fontsize=8, padding=2)
     axis.set_xticks(range(len(hours)), [f"{h:02d}" for h in hours])

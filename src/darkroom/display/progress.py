@@ -105,7 +105,7 @@ class NotebookTable:
 
     def show(self, jobs: Sequence[JobRow], advice: Sequence[str]) -> None:
         """Put the new table where the old one was."""
-        from IPython.display import HTML, display
+        from IPython import display as notebook
 
         if self._lines is not None:
             self._lines.show(jobs, advice)
@@ -114,10 +114,11 @@ class NotebookTable:
         if html == self._shown:
             return
         self._shown = html
+        page: Any = notebook
         if self._handle is None:
-            self._handle = display(HTML(html), display_id=True)
+            self._handle = page.display(page.HTML(html), display_id=True)
         else:
-            self._handle.update(HTML(html))
+            self._handle.update(page.HTML(html))
 
 
 class TerminalTable:

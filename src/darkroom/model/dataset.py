@@ -10,12 +10,13 @@ is the version. A face on disk is a folder:
 
 import re
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from darkroom.errors import SpecError
 from darkroom.model.canonical import digest
 from darkroom.model.identity import require_name
 from darkroom.model.job import SHA256
+from darkroom.model.json_shape import are_texts, is_number, is_whole
 
 
 AnnotationSource = Literal["none", "owner", "synthetic", "model"]
@@ -43,7 +44,12 @@ class Camera:
 
     def __post_init__(self) -> None:
         require_name(self.id, "camera")
-        if min(self.width, self.height, self.frames) < 1 or self.fps <= 0:
+        if (
+            not all(is_whole(n, 1) for n in (self.width, self.height, self.frames))
+            or not is_number(self.fps)
+            or self.fps <= 0
+            or not isinstance(self.masked, bool)
+        ):
             raise SpecError(
                 f"camera {self.id} has no pixels, frames or rate",
                 next_step="ingest it again",
@@ -74,10 +80,24 @@ class DatasetCard:
     def __post_init__(self) -> None:
         require_name(self.domain, "domain")
         require_name(self.name, "dataset")
-        if not SHA256.fullmatch(self.version):
+        if not isinstance(self.version, str) or not SHA256.fullmatch(self.version):
             raise SpecError("a version is sha256:<64 hex>", next_step="ingest it again")
         if not self.cameras:
             raise SpecError("a dataset has a camera", next_step="ingest a video first")
+        if (
+            not isinstance(self.description, str)
+            or not are_texts(self.classes)
+            or self.annotations not in get_args(AnnotationSource)
+            or not isinstance(self.split_frames, dict)
+            or not self.split_frames.keys() <= set(get_args(Split))
+            or not all(is_whole(n) for n in self.split_frames.values())
+            or not is_number(self.start)
+            or not isinstance(self.look, dict)
+        ):
+            raise SpecError(
+                f"the card of {self.name} has a field of the wrong type",
+                next_step="ask the domain to publish it again",
+            )
 
     @property
     def frames(self) -> int:
@@ -102,9 +122,9 @@ class DatasetCard:
         try:
             fields = dict(value)
             fields["cameras"] = tuple(Camera(**c) for c in fields["cameras"])
-            fields["classes"] = tuple(str(c) for c in fields["classes"])
+            fields["classes"] = _tuple(fields["classes"])
             return cls(**fields)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, ValueError) as error:
             raise SpecError(
                 "a dataset card has missing or unknown fields",
                 next_step="ask the domain to publish it again",
@@ -134,10 +154,19 @@ class Segment:
     annotations: str = ""
 
     def __post_init__(self) -> None:
+        require_name(self.camera, "camera")
         if not re.fullmatch(r"[0-9a-f]{64}", self.sha256) or not re.fullmatch(
             r"([0-9a-f]{64})?", self.annotations
         ):
             raise SpecError("a segment has no sha256", next_step="ingest it again")
+        numbers = (self.minute, self.first, self.size)
+        if (
+            not all(is_whole(n) for n in numbers)
+            or not is_whole(self.frames, 1)
+            or not is_number(self.start)
+            or self.split not in get_args(Split)
+        ):
+            raise SpecError("a segment has a field of the wrong type", next_step="ingest it again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +181,17 @@ class Manifest:
     segments: tuple[Segment, ...]
     source: str
     masks: dict[str, list[list[list[int]]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require_name(self.dataset, "dataset")
+        if (
+            self.face not in ("private", "mock")
+            or not are_texts(self.classes)
+            or self.annotations not in get_args(AnnotationSource)
+            or not isinstance(self.source, str)
+            or not isinstance(self.masks, dict)
+        ):
+            raise SpecError("a manifest has a field of the wrong type", next_step="ingest it again")
 
     def to_mapping(self) -> dict[str, Any]:
         """The JSON form: `manifest.json`."""
@@ -172,10 +212,10 @@ class Manifest:
         try:
             fields = dict(value)
             fields["cameras"] = tuple(Camera(**c) for c in fields["cameras"])
-            fields["classes"] = tuple(fields["classes"])
+            fields["classes"] = _tuple(fields["classes"])
             fields["segments"] = tuple(Segment(**s) for s in fields["segments"])
             return cls(**fields)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, ValueError) as error:
             raise SpecError(
                 "a manifest has missing or unknown fields", next_step="ingest it again"
             ) from error
@@ -184,3 +224,10 @@ class Manifest:
     def version(self) -> str:
         """`sha256:…` of the canonical manifest."""
         return digest(self.to_mapping())
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    """A list, as a tuple. A text is no list of its letters."""
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    return tuple(value)

@@ -54,7 +54,18 @@ class PublicIdentity:
                 f"role {ascii(self.role)[:40]} is not known",
                 next_step=f"use one of {', '.join(ROLES)}",
             )
-        if not re.fullmatch(r"[0-9a-f]{64}", self.statement_key):
+        if (
+            not isinstance(self.bundle, dict)
+            or not isinstance(self.certificate, str)
+            or not isinstance(self.hosted, bool)
+        ):
+            raise SpecError(
+                "a public identity has a field of the wrong type",
+                next_step="export it again with `darkroom identity show`",
+            )
+        if not isinstance(self.statement_key, str) or not re.fullmatch(
+            r"[0-9a-f]{64}", self.statement_key
+        ):
             raise SpecError(
                 "a statement key is 64 hex digits", next_step="export the identity again"
             )

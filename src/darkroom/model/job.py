@@ -12,6 +12,7 @@ from typing import Any, Literal
 from darkroom.errors import SpecError
 from darkroom.model.canonical import canonical, digest
 from darkroom.model.identity import require_name
+from darkroom.model.json_shape import is_number
 from darkroom.model.output import Output, output_from_mapping, output_to_mapping
 
 
@@ -226,8 +227,10 @@ def require_parameters(schema: dict[str, str], values: dict[str, Any]) -> None:
         )
     for name, kind in schema.items():
         value = values[name]
-        if not isinstance(value, PARAMETER_TYPES[kind]) or (
-            kind != "bool" and isinstance(value, bool)
+        if (
+            not isinstance(value, PARAMETER_TYPES[kind])
+            or (kind != "bool" and isinstance(value, bool))
+            or (isinstance(value, float) and not is_number(value))
         ):
             raise SpecError(
                 f"parameter {name!r} is not of type {kind}",

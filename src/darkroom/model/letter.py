@@ -10,6 +10,7 @@ from typing import Any
 
 from darkroom.errors import EnvelopeError
 from darkroom.model.identity import Role, require_name
+from darkroom.model.json_shape import is_number
 
 
 # kind -> (role of the sender, role of the recipient)
@@ -54,12 +55,15 @@ class Letter:
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not LETTER_ID.fullmatch(self.id):
             raise EnvelopeError("a letter's id is not 32 hex digits", next_step="ask for it again")
-        if self.kind not in KINDS:
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
             raise EnvelopeError(
                 f"letters of kind {ascii(self.kind)[:40]} are not known here",
                 next_step="upgrade the older side",
             )
         require_name(self.sender, "sender")
         require_name(self.recipient, "recipient")
-        if not isinstance(self.body, dict):
-            raise EnvelopeError("a letter's body is not an object", next_step="ask for it again")
+        if not isinstance(self.body, dict) or not is_number(self.sent_at):
+            raise EnvelopeError(
+                "a letter's body is not an object, or it has no date",
+                next_step="ask for it again",
+            )

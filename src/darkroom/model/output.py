@@ -4,10 +4,12 @@ Images and frames are not among the types, under any name.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 from darkroom.errors import SpecError
 from darkroom.model.identity import require_name
+from darkroom.model.json_shape import are_texts, is_number, is_whole
 
 
 ColumnType = Literal["int", "float", "text"]
@@ -31,16 +33,20 @@ class Table:
     max_rows: int
 
     def __post_init__(self) -> None:
-        _spec(bool(self.columns), "a table needs a column", "name at least one column")
+        _spec(
+            isinstance(self.columns, dict) and bool(self.columns),
+            "a table needs a column",
+            "name at least one column",
+        )
         for name, kind in self.columns.items():
             require_name(name, "column")
             _spec(
-                kind in COLUMN_TYPES,
+                isinstance(kind, str) and kind in COLUMN_TYPES,
                 f"column {name!r} has the type {ascii(kind)[:20]}",
                 f"use one of {', '.join(COLUMN_TYPES)}",
             )
         _spec(
-            isinstance(self.max_rows, int) and 1 <= self.max_rows <= MAX_ROWS,
+            is_whole(self.max_rows, 1) and self.max_rows <= MAX_ROWS,
             "a table declares 1 to 100000 rows",
             "set max_rows",
         )
@@ -53,7 +59,11 @@ class Scalars:
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        _spec(bool(self.names), "scalars need a name", "name at least one scalar")
+        _spec(
+            are_texts(self.names) and bool(self.names),
+            "scalars need a name",
+            "name at least one scalar",
+        )
         for name in self.names:
             require_name(name, "scalar")
         _spec(
@@ -70,9 +80,11 @@ class Histogram:
     edges: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        rising = all(a < b for a, b in zip(self.edges, self.edges[1:], strict=False))
+        numbers = isinstance(self.edges, tuple) and all(map(is_number, self.edges))
         _spec(
-            MIN_EDGES <= len(self.edges) <= MAX_EDGES and rising,
+            numbers
+            and MIN_EDGES <= len(self.edges) <= MAX_EDGES
+            and all(a < b for a, b in pairwise(self.edges)),
             "a histogram needs 2 to 1001 rising edges",
             "sort the edges and remove doubles",
         )
@@ -87,12 +99,12 @@ class Model:
 
     def __post_init__(self) -> None:
         _spec(
-            self.format in MODEL_FORMATS,
+            isinstance(self.format, str) and self.format in MODEL_FORMATS,
             f"model format {ascii(self.format)[:20]} is not accepted",
             f"use one of {', '.join(MODEL_FORMATS)}",
         )
         _spec(
-            isinstance(self.max_bytes, int) and 1 <= self.max_bytes <= 64 << 20,
+            is_whole(self.max_bytes, 1) and self.max_bytes <= 64 << 20,
             "a model declares 1 byte to 64 MiB",
             "set max_bytes",
         )
@@ -134,9 +146,9 @@ def output_from_mapping(value: dict[str, Any]) -> Output:
     Raises:
         SpecError: for an unknown type, or missing or unknown fields.
     """
-    fields = dict(value)
+    fields = dict(value) if isinstance(value, dict) else {}
     kind = fields.pop("type", None)
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise SpecError(
             f"output type {ascii(kind)[:20]} is not accepted",
             next_step=f"declare one of {', '.join(_KINDS)}; images never leave",

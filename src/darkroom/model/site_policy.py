@@ -10,6 +10,7 @@ from typing import Any, Literal
 from darkroom.errors import SpecError
 from darkroom.model.identity import require_name
 from darkroom.model.job import SHA256, TIERS, Limits, Tier
+from darkroom.model.json_shape import are_texts, is_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,11 @@ class Grant:
 
     def __post_init__(self) -> None:
         require_name(self.scientist, "scientist")
+        if not are_texts(self.datasets) or not are_texts(self.tiers):
+            raise SpecError(
+                f"the grant of {self.scientist} lists something else than names",
+                next_step="write datasets and tiers as lists of names",
+            )
         for name in self.datasets:
             require_name(name, "dataset")
         if not self.datasets or not self.tiers or set(self.tiers) - set(TIERS):
@@ -56,7 +62,7 @@ class SitePolicy:
 
     def __post_init__(self) -> None:
         require_name(self.domain, "domain")
-        if not isinstance(self.version, int) or isinstance(self.version, bool) or self.version < 1:
+        if not is_whole(self.version, 1):
             raise SpecError("a policy's version starts at 1", next_step="set version")
         if self.release not in ("owner", "auto"):
             raise SpecError("release is 'owner' or 'auto'", next_step="set release")
@@ -65,6 +71,8 @@ class SitePolicy:
                 "approve lists code digests, sha256:<64 hex digits>",
                 next_step="copy the digest from `darkroom review show`",
             )
+        if not isinstance(self.hosted_identities, bool):
+            raise SpecError("hosted_identities is true or false", next_step="write true or false")
         names = [g.scientist for g in self.grants]
         if len(set(names)) != len(names):
             raise SpecError("a scientist has two grants", next_step="join them into one")
@@ -90,19 +98,27 @@ class SitePolicy:
             fields = dict(value)
             fields["grants"] = tuple(
                 Grant(
-                    scientist=g["scientist"],
-                    datasets=tuple(g["datasets"]),
-                    tiers=tuple(g["tiers"]),
-                    **{k: v for k, v in g.items() if k not in ("scientist", "datasets", "tiers")},
+                    **{
+                        **g,
+                        "datasets": _tuple(g["datasets"], "datasets"),
+                        "tiers": _tuple(g["tiers"], "tiers"),
+                    }
                 )
-                for g in fields.get("grants", ())
+                for g in _tuple(fields.get("grants", ()), "grants")
             )
-            fields["approve"] = tuple(fields.get("approve", ()))
+            fields["approve"] = _tuple(fields.get("approve", ()), "approve")
             if "limits" in fields:
                 fields["limits"] = Limits(**fields["limits"])
             return cls(**fields)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, ValueError) as error:
             raise SpecError(
                 f"the policy has a missing, unknown or mistyped field: {error}",
                 next_step="compare it with docs/policy.md",
             ) from error
+
+
+def _tuple(value: Any, name: str) -> tuple[Any, ...]:
+    """A list, as a tuple. A text is no list of its letters."""
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{name} is not a list")
+    return tuple(value)

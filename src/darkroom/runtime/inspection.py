@@ -113,7 +113,7 @@ def _read(path: Path, name: str, most: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise OutputError(f"output {name}: is missing", next_step=step) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode):
             raise OutputError(f"output {name}: is no file", next_step=step)
@@ -122,7 +122,10 @@ def _read(path: Path, name: str, most: int) -> bytes:
                 f"output {name}: is larger than its declaration allows",
                 next_step="declare more or return less",
             )
-        return file.read(most + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(most + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _load(name: str, data: bytes, offered: object) -> None:

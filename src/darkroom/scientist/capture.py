@@ -211,9 +211,7 @@ class _Writer:
         else:
             self._imports[f"import {module} as {name}\n"] = name
 
-    def _add_submodules(
-        self, module: ModuleType, text: str, name: str, needed_by: str
-    ) -> None:
+    def _add_submodules(self, module: ModuleType, text: str, name: str, needed_by: str) -> None:
         """`import xml` alone does not give `xml.etree`: name the submodules in use."""
         for chain in dotted_uses(text, name):
             inner: object = module
@@ -227,11 +225,15 @@ class _Writer:
                 if path.startswith("darkroom."):
                     continue  # our own names load themselves
                 # binds nothing new when the root is bound under its own name
-                bound = path if name == path.split(".")[0] else f"{path} as _{path.replace('.', '_')}"
+                bound = (
+                    path
+                    if name == path.partition(".")[0]
+                    else f"{path} as _{path.replace('.', '_')}"
+                )
                 self._imports[f"import {bound}\n"] = name
 
     def _offers(self, module: str) -> bool:
-        root = module.split(".")[0]
+        root = module.partition(".")[0]
         if root == "darkroom":
             return module == root or any(
                 module == inside or module.startswith(f"{inside}.") for inside in DARKROOM_INSIDE
@@ -244,7 +246,7 @@ class _Writer:
     def _require_offered(self, module: str, needed_by: str) -> None:
         if self._offers(module):
             return
-        root = module.split(".")[0]
+        root = module.partition(".")[0]
         file = getattr(sys.modules.get(root), "__file__", None)
         if root == "darkroom":
             cure = f"inside a job there are {', '.join(DARKROOM_INSIDE)}"
@@ -286,7 +288,7 @@ class _Writer:
 
 def _is_own(value: Any) -> bool:  # noqa: ANN401  # a function or class
     """Whether it was written in the notebook or in a file of the user's own."""
-    root = value.__module__.split(".")[0] if value.__module__ else ""
+    root = value.__module__.partition(".")[0] if value.__module__ else ""
     if root == "__main__":
         return True
     if root == "darkroom" or root in sys.stdlib_module_names:
@@ -336,10 +338,10 @@ def _surroundings(value: Any) -> dict[str, Any]:  # noqa: ANN401  # a function o
 def _importable(name: str, value: Any) -> tuple[str, str] | None:  # noqa: ANN401
     """The module and the name in it under which a value can be imported again."""
     wanted = [getattr(value, "__name__", None), name]
-    homes = [getattr(value, "__module__", None)]
+    homes: list[Any] = [getattr(value, "__module__", None)]
     if homes[0] is None and callable(value):
         roots = OFFERED | {"math"}
-        homes = sorted(m for m in sys.modules if m.split(".")[0] in roots and "._" not in m)
+        homes = sorted(m for m in sys.modules if m.partition(".")[0] in roots and "._" not in m)
     for home in homes:
         if not isinstance(home, str) or home in ("__main__", "builtins"):
             continue
@@ -352,7 +354,7 @@ def _importable(name: str, value: Any) -> tuple[str, str] | None:  # noqa: ANN40
 
 def _public(home: str, attribute: str, value: object) -> str:
     """`darkroom` instead of the module inside it that happens to define the name."""
-    root = home.split(".")[0]
+    root = home.partition(".")[0]
     if root in OFFERED and home != root:
         package = importlib.import_module(root)
         if getattr(package, attribute, None) is value:

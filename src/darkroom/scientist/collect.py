@@ -166,6 +166,4 @@ class Collector:
         )
 
     def _put_aside(self, sender: str, job_id: str, problem: str) -> None:
-        self._store.quarantine(
-            sender=sender, job_id=job_id, problem=problem, at=self._clock.now()
-        )
+        self._store.quarantine(sender=sender, job_id=job_id, problem=problem, at=self._clock.now())

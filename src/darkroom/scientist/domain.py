@@ -65,9 +65,7 @@ class Datasets(Shown, Named[RemoteDataset]):
     """The datasets of one domain, or of several."""
 
     def __init__(self, items: dict[str, RemoteDataset], *, renderer: Renderer) -> None:
-        super().__init__(
-            "dataset", items, empty="the domain has published no dataset card yet"
-        )
+        super().__init__("dataset", items, empty="the domain has published no dataset card yet")
         self._renderer = renderer
 
 

@@ -1,9 +1,9 @@
 """The decorator that makes a function a job. Hop 1: draft, run on mock, two digests.
 
-    @darkroom.job(outputs={"counts": darkroom.Table(columns={"camera": "text"}, max_rows=9)})
-    def count(data, params):
-        ...
-        return {"counts": rows}
+@darkroom.job(outputs={"counts": darkroom.Table(columns={"camera": "text"}, max_rows=9)})
+def count(data, params):
+    ...
+    return {"counts": rows}
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -260,8 +260,7 @@ def _outputs(outputs: Mapping[str, Output]) -> dict[str, Output]:
         if not isinstance(declared, Output):
             raise SpecError(
                 f"output {name!r} is declared as {type(declared).__name__}",
-                next_step="declare darkroom.Table, Scalars, Histogram or Model; "
-                "images never leave",
+                next_step="declare darkroom.Table, Scalars, Histogram or Model; images never leave",
             )
     return dict(outputs)
 

@@ -98,8 +98,7 @@ class MockResult(Shown, Named[Any]):
             "seconds": round(outcome.seconds, 3),
             "frames": outcome.frames,
             "outputs": {
-                name: _summary(declared[name], raw[name], value)
-                for name, value in values.items()
+                name: _summary(declared[name], raw[name], value) for name, value in values.items()
             },
         }
 
@@ -135,7 +134,7 @@ def explain_failure(outcome: MockOutcome, captured: Captured, dataset: str) -> D
         )
     own, cure = _own_error(lines)
     what = outcome.problem or own or (lines[-1] if lines else "it ended without a word")
-    printed = "\n".join(f"    {line}" for line in lines[-MAX_TRACE:])
+    printed = "" if own else "\n".join(f"    {line}" for line in lines[-MAX_TRACE:])
     return JobFailedError(
         f"on the mock of {dataset} the job failed: {what}{where}\n{printed}".rstrip(),
         next_step=cure or "mend the function and run it on mock again; nothing was sent",

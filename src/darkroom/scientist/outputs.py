@@ -217,9 +217,7 @@ def _histogram(name: str, declared: Histogram, data: bytes) -> list[float]:
 def _histogram_frame(declared: Histogram, counts: list[float]) -> "pd.DataFrame":
     import pandas as pd
 
-    return pd.DataFrame(
-        {"left": declared.edges[:-1], "right": declared.edges[1:], "count": counts}
-    )
+    return pd.DataFrame({"left": declared.edges[:-1], "right": declared.edges[1:], "count": counts})
 
 
 def _check_model(name: str, declared: Model, data: bytes) -> None:

@@ -104,7 +104,7 @@ def _child(
     files = {"receipt.json": canonical(result.release)}
     own: dict[str, tuple[float, ...]] = {}
     for output, data in result.raw.items():
-        value = result.get(output)
+        value: Any = result.get(output)
         if isinstance(value, dict):
             own |= {n: (float(v),) for n, v in value.items()}
         if output == "log":
@@ -120,19 +120,23 @@ def _child(
         numbers = value if isinstance(value, Sequence) else (value,)
         own[name] = tuple(float(v) for v in numbers)
     facts = {f"fact.{n}": str(v) for n, v in result.facts.items()}
-    tags = _tags(submission) | facts | {
-        "privacy": f"none, released by {result.released_by}",
-        "domain": request.audience,
-        "dataset": f"{request.audience}/{request.dataset}",
-        "dataset_version": request.dataset_version,
-        "code_digest": request.spec.code_digest,
-        "job_digest": request.job_digest,
-        "environment": f"{request.spec.environment.name}@{request.spec.environment.lock_hash}",
-        "approved_by": result.approved_by,
-        "released_by": result.released_by,
-        "tier": request.spec.tier,
-        "bytes_out": str(result.bytes_out),
-    }
+    tags = (
+        _tags(submission)
+        | facts
+        | {
+            "privacy": f"none, released by {result.released_by}",
+            "domain": request.audience,
+            "dataset": f"{request.audience}/{request.dataset}",
+            "dataset_version": request.dataset_version,
+            "code_digest": request.spec.code_digest,
+            "job_digest": request.job_digest,
+            "environment": f"{request.spec.environment.name}@{request.spec.environment.lock_hash}",
+            "approved_by": result.approved_by,
+            "released_by": result.released_by,
+            "tier": request.spec.tier,
+            "bytes_out": str(result.bytes_out),
+        }
+    )
     return RunRecord(
         key=key,
         name=f"{submission.name} · {label}",

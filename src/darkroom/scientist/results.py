@@ -154,9 +154,7 @@ def why_no_result(label: str, row: JobRow) -> DarkroomError:
                 next_step="try it on mock with the same parameters, then submit again",
             )
         case "cancelled":
-            return JobFailedError(
-                f"the job at {label} was cancelled", next_step="submit it again"
-            )
+            return JobFailedError(f"the job at {label} was cancelled", next_step="submit it again")
         case _:
             return JobFailedError(
                 f"the job at {label} is not finished ({row.state})",

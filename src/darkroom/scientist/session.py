@@ -154,9 +154,7 @@ class Session(Shown):
                 renderer=self.renderer,
             )
 
-        return Domain(
-            identity=identity, profile=profile, datasets=find, renderer=self.renderer
-        )
+        return Domain(identity=identity, profile=profile, datasets=find, renderer=self.renderer)
 
     def mock_face(self, card: DatasetCard) -> Path:
         """The folder of the mock face of a card."""
@@ -179,9 +177,7 @@ class Session(Shown):
     ) -> Submission:
         """Hop 2: run on mock, write one letter for each domain, keep them, send them."""
         if len({t.address for t in targets}) != len(targets):
-            raise InputError(
-                "a dataset is given twice", next_step="name every dataset once"
-            )
+            raise InputError("a dataset is given twice", next_step="name every dataset once")
         profiles = self.catalogue.profiles()
         requests = self._requests(job, targets, profiles, project, parameters)
         trial = {**parameters, **on_mock}

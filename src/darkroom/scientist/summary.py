@@ -19,11 +19,9 @@ def summarise(
     return {label: _one(label, job, results, rows) for label, job in jobs.items()}
 
 
-def _one(
-    label: str, job: JobRow, results: Results, rows: dict[str, ResultRow]
-) -> dict[str, Any]:
+def _one(label: str, job: JobRow, results: Results, rows: dict[str, ResultRow]) -> dict[str, Any]:
     request = job.request
-    result = results[label] if label in results else None
+    result = results.get(label)
     end = rows[label].received_at if label in rows else job.changed_at
     return {
         "dataset": request.dataset,

@@ -14,9 +14,7 @@ def undecorated(found: Found, around: Mapping[str, Any]) -> Found:
     ours = [d for d in found.node.decorator_list if _is_job(d, around)]
     if not ours:
         return found
-    dropped = {
-        line for d in ours for line in range(d.lineno, (d.end_lineno or d.lineno) + 1)
-    }
+    dropped = {line for d in ours for line in range(d.lineno, (d.end_lineno or d.lineno) + 1)}
     lines = found.text.splitlines(keepends=True)
     first = min(set(range(1, len(lines) + 1)) - dropped)
     kept = "".join(line for n, line in enumerate(lines, 1) if n not in dropped)

@@ -141,7 +141,7 @@ class SqliteScientistStore:
             "ORDER BY created_at DESC, rowid DESC"
         )
         jobs: dict[str, list[JobRow]] = {}
-        for job in self._rows(f"SELECT {JOB_COLUMNS} {JOB_FROM} ORDER BY position"):  # noqa: S608
+        for job in self._rows(f"SELECT {JOB_COLUMNS} {JOB_FROM} ORDER BY position"):
             row = _job_row(job)
             jobs.setdefault(row.submission, []).append(row)
         return [_submission_row(row, jobs.get(row[0], [])) for row in rows]
@@ -157,7 +157,7 @@ class SqliteScientistStore:
                 next_step="see session.jobs",
             )
         jobs = self._rows(
-            f"SELECT {JOB_COLUMNS} {JOB_FROM} WHERE submission = ? ORDER BY position",  # noqa: S608
+            f"SELECT {JOB_COLUMNS} {JOB_FROM} WHERE submission = ? ORDER BY position",
             submission_id,
         )
         return _submission_row(rows[0], [_job_row(job) for job in jobs])
@@ -165,7 +165,7 @@ class SqliteScientistStore:
     def job(self, job_id: str) -> JobRow | None:
         """One job, or None."""
         rows = self._rows(
-            f"SELECT {JOB_COLUMNS} {JOB_FROM} WHERE job.job_id = ?",  # noqa: S608
+            f"SELECT {JOB_COLUMNS} {JOB_FROM} WHERE job.job_id = ?",
             job_id,
         )
         return _job_row(rows[0]) if rows else None

@@ -1,0 +1,77 @@
+import json
+
+import pytest
+from hypothesis import given
+
+from darkroom.errors import SpecError
+from darkroom.model.output import (
+    Histogram,
+    Model,
+    Scalars,
+    Table,
+    output_from_mapping,
+    output_to_mapping,
+)
+from tests.model.shapes import JSON, OUTPUTS
+
+
+@given(OUTPUTS)
+def test_a_declaration_survives_the_wire(output):
+    assert output_from_mapping(json.loads(json.dumps(output_to_mapping(output)))) == output
+
+
+@given(JSON)
+def test_anything_else_is_refused_with_our_error(value):
+    with pytest.raises(SpecError):
+        output_from_mapping(value)
+
+
+BAD = [
+    {"type": "image"},
+    {"type": "table"},
+    {"type": "table", "columns": {}, "max_rows": 1},
+    {"type": "table", "columns": {"a": "bytes"}, "max_rows": 1},
+    {"type": "table", "columns": {"a": "int"}, "max_rows": 0},
+    {"type": "table", "columns": {"a": "int"}, "max_rows": 100_001},
+    {"type": "table", "columns": {"a": "int"}, "max_rows": True},
+    {"type": "table", "columns": {"a": "int"}, "max_rows": 1.0},
+    {"type": "table", "columns": {"a": ["int"]}, "max_rows": 1},
+    {"type": "table", "columns": ["a"], "max_rows": 1},
+    {"type": "table", "columns": {"A b": "int"}, "max_rows": 1},
+    {"type": "table", "columns": {"a": "int"}, "max_rows": 1, "more": 1},
+    {"type": "scalars", "names": []},
+    {"type": "scalars", "names": ["a", "a"]},
+    {"type": "scalars", "names": "abc"},
+    {"type": "scalars", "names": [1]},
+    {"type": "scalars", "names": 7},
+    {"type": "histogram", "edges": [1]},
+    {"type": "histogram", "edges": [2, 1]},
+    {"type": "histogram", "edges": [1, 1]},
+    {"type": "histogram", "edges": [0, float("nan")]},
+    {"type": "histogram", "edges": [0, float("inf")]},
+    {"type": "histogram", "edges": ["a", "b"]},
+    {"type": "histogram", "edges": [False, True]},
+    {"type": "histogram", "edges": 7},
+    {"type": "histogram", "edges": list(range(1002))},
+    {"type": "model", "format": "h5", "max_bytes": 1},
+    {"type": "model", "format": "tflite", "max_bytes": 0},
+    {"type": "model", "format": "tflite", "max_bytes": True},
+    {"type": "model", "format": "tflite", "max_bytes": (64 << 20) + 1},
+    {"type": ["table"]},
+    {},
+]
+
+
+@pytest.mark.parametrize("value", BAD, ids=str)
+def test_what_could_hold_more_than_it_says_is_refused(value):
+    with pytest.raises(SpecError) as caught:
+        output_from_mapping(value)
+    assert caught.value.next_step
+
+
+def test_there_is_no_type_for_a_picture():
+    kinds = {output_to_mapping(o)["type"] for o in (
+        Table(columns={"a": "int"}, max_rows=1), Scalars(names=("a",)),
+        Histogram(edges=(0, 1)), Model(format="npz", max_bytes=1),
+    )}  # fmt: skip
+    assert kinds == {"table", "scalars", "histogram", "model"}
