@@ -38,7 +38,8 @@ def page() -> str:
         attempts=MAX_ATTEMPTS,
         owners="\n".join(f"| {state} | {owner} |" for state, owner in OWNERS.items()),
         transitions="\n".join(
-            f"| {source} | {target} | `{event}` |" for (source, target), event in TRANSITIONS.items()
+            f"| {source} | {target} | `{event}` |"
+            for (source, target), event in TRANSITIONS.items()
         ),
         decisions="\n".join(
             f"| {verdict} | {subject} | {needed} | {target} |"

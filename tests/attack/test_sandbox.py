@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from darkroom.adapters.sandbox.plan import Layer
-from tests.sandbox.workshop import FIRST_UID, Workshop, as_root, limits, open_workshop  # noqa: F401
+from tests.sandbox.workshop import FIRST_UID, Workshop, as_root, limits, named, open_workshop  # noqa: F401
 
 
 pytestmark = pytest.mark.attack
@@ -182,14 +182,6 @@ def test_endless_printing_blocks_nobody(workshop: Workshop) -> None:
 # ---------------------------------------------------------------------- outliving the job
 
 
-def _alive(name: str) -> int:
-    found = 0
-    for entry in (path.name for path in Path("/proc").iterdir()):
-        with suppress(OSError):
-            found += entry.isdecimal() and (Path(f"/proc/{entry}/comm").read_text().strip() == name)
-    return found
-
-
 DAEMON = """
 import ctypes, os, signal, time
 for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
@@ -213,7 +205,7 @@ def test_no_daemon_outlives_its_job(workshop: Workshop, end: str) -> None:
     outcome, _ = workshop.run(DAEMON.replace("NAME", name) + end, limits=limits(wall_seconds=1))
 
     assert outcome.status in ("done", "limit")
-    assert _alive(name) == 0
+    assert named(name) == 0
 
 
 def test_a_job_that_stops_and_traces_its_parents_is_ended_on_time(

@@ -142,7 +142,9 @@ def test_eight_bits_lose_next_to_nothing(run, frames):
 REFUSED = {
     "no model at all": b"this is no TFLite file",
     "an empty file": b"",
-    "a model cut short": INT8.read_bytes()[:5000] if INT8.exists() else b"",
+    "the head of a model": INT8.read_bytes()[:5000] if INT8.exists() else b"",
+    "a model without its last part": INT8.read_bytes()[:-4000] if INT8.exists() else b"",
+    "a name and nothing behind it": b"\x10\x00\x00\x00TFL3" + bytes(40),
 }
 
 

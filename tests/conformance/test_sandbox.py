@@ -2,6 +2,8 @@
 
 import json
 import os
+import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -12,9 +14,17 @@ from pathlib import Path
 import pytest
 
 from darkroom.adapters.sandbox.plan import LAYERS
+from darkroom.adapters.sandbox.process import ProcessSandbox
 from darkroom.errors import IsolationError
 from darkroom.ports import Runtime
-from tests.sandbox.workshop import Workshop, as_root, limits, open_workshop  # noqa: F401
+from tests.sandbox.workshop import (  # noqa: F401
+    Workshop,
+    as_root,
+    limits,
+    named,
+    open_workshop,
+    wait_for,
+)
 
 
 TABLE = {"seen": {"type": "table", "columns": {"camera": "text", "n": "int"}, "max_rows": 9}}
@@ -211,6 +221,29 @@ def test_after_close_nothing_runs(workshop: Workshop) -> None:
         sandbox.run(workshop.task("return 1"))
 
 
+@pytest.mark.parametrize("how", ["close", "SIGTERM", "SIGKILL"])
+def test_when_the_launcher_ends_its_jobs_end(workshop: Workshop, how: str) -> None:
+    name = "j" + secrets.token_hex(5)
+    body = f"""
+    import ctypes, time
+    ctypes.CDLL(None).prctl(15, {name.encode()!r}, 0, 0, 0)
+    time.sleep(60)
+    """
+    task = workshop.task(body)
+    with ProcessSandbox(runtimes=[workshop.runtime], roots=[workshop.state]) as sandbox:
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(sandbox.run, task)
+            wait_for(lambda: named(name) == 1)
+            if how == "close":
+                sandbox.close()
+            else:
+                os.kill(sandbox.pid, signal.Signals[how])
+
+            with pytest.raises(IsolationError):
+                answer.result(timeout=10)
+        wait_for(lambda: named(name) == 0)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(not as_root(), reason="this is the run as an ordinary user")
@@ -233,6 +266,7 @@ def test_the_same_holds_for_an_ordinary_user() -> None:
             *command,
             *environment,
             *(sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"),
+            *("-k", "not groups"),  # nobody gave it a control group
             *suites,
         ],
         capture_output=True,

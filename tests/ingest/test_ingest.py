@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from darkroom.errors import DataError, InputError, StateError
+from darkroom.errors import DataError, InputError, NoAnnotationsError, StateError
 from darkroom.node import decoding, ingest
 from darkroom.node.footage_source import footage_source, world_sources
 from darkroom.node.ingest import IngestPlan
@@ -74,6 +74,29 @@ def test_the_same_footage_is_the_same_version_and_another_start_is_another(works
 
     assert first == second == again != longer
     assert 2 == len(versions(one))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has files of other users")
+def test_a_recording_that_only_its_owner_may_read(workshop, tmp_path):
+    clip = write_video(tmp_path / "clip.avi", 4)
+    clip.chmod(0o600)
+    os.chown(clip, 12345, 12345)
+
+    manifest = workshop.ingest(tmp_path / "state").run(plan(clip)).manifest
+
+    assert 4 == manifest.cameras[0].frames
+    assert (12345, 0o600, 1) == (
+        clip.stat().st_uid, clip.stat().st_mode & 0o777, clip.stat().st_nlink,
+    )  # fmt: skip
+
+
+def test_footage_without_labels_cannot_train_or_measure(workshop, tmp_path):
+    clip = write_video(tmp_path / "clip.avi", 4)
+    manifest = workshop.ingest(tmp_path).run(plan(clip)).manifest
+    data = Dataset(workshop.ingest(tmp_path)._store.materialise(manifest.version))
+
+    with pytest.raises(NoAnnotationsError, match="yard has no annotations"):
+        data.require_annotations()
 
 
 def test_a_folder_of_pictures_in_reading_order(workshop, tmp_path):

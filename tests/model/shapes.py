@@ -35,12 +35,12 @@ LIMITS = st.builds(
 )
 TABLES = st.builds(
     Table,
-    columns=st.dictionaries(NAMES, st.sampled_from(["int", "float", "text"]), min_size=1, max_size=4),
+    columns=st.dictionaries(
+        NAMES, st.sampled_from(["int", "float", "text"]), min_size=1, max_size=4
+    ),
     max_rows=st.integers(1, 100_000),
 )
-SCALARS = st.builds(
-    Scalars, names=st.lists(NAMES, min_size=1, max_size=4, unique=True).map(tuple)
-)
+SCALARS = st.builds(Scalars, names=st.lists(NAMES, min_size=1, max_size=4, unique=True).map(tuple))
 HISTOGRAMS = st.builds(
     Histogram,
     edges=st.lists(

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import unicodedata
 
@@ -31,10 +32,8 @@ def test_it_reads_back_as_the_same_value(value):
 @given(st.dictionaries(st.text(max_size=5), st.integers()))
 def test_the_order_of_keys_does_not_matter(value):
     backwards = dict(reversed(list(value.items())))
-    try:
+    with contextlib.suppress(ValueError):  # two keys that normalise to one
         assert canonical(value) == canonical(backwards)
-    except ValueError:
-        pass
 
 
 @given(JSON)
@@ -62,7 +61,7 @@ def test_two_keys_that_look_the_same_are_refused():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [float("-inf")]])
 def test_numbers_that_are_none_are_refused(value):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="JSON compliant"):
         canonical(value)
 
 
@@ -73,7 +72,7 @@ def test_what_is_no_json_is_refused(value):
 
 
 def test_a_lone_surrogate_is_refused():
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="surrogates"):
         canonical("\ud800")
 
 

@@ -1,13 +1,14 @@
 from dataclasses import fields, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from darkroom.errors import SpecError
 from darkroom.model.identity import PublicIdentity, require_name
 from tests.model.shapes import IDENTITIES, JSON
 
 
+@settings(max_examples=25, deadline=None)
 @given(IDENTITIES)
 def test_an_identity_reads_back(identity):
     again = PublicIdentity.from_mapping(identity.to_mapping())
@@ -21,6 +22,7 @@ def test_anything_else_is_refused_with_our_error(value):
         PublicIdentity.from_mapping(value)
 
 
+@settings(max_examples=25, deadline=None)
 @given(IDENTITIES)
 def test_every_field_is_in_the_fingerprint(identity):
     others = [

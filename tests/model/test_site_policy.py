@@ -1,13 +1,14 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from darkroom.errors import SpecError
 from darkroom.model.site_policy import Grant, SitePolicy
 from tests.model.shapes import JSON, POLICIES
 
 
+@settings(max_examples=30, deadline=None)
 @given(POLICIES)
 def test_a_policy_survives_the_wire(policy):
     assert SitePolicy.from_mapping(json.loads(json.dumps(policy.to_mapping()))) == policy

@@ -14,6 +14,7 @@ from darkroom.errors import (
     IsolationError,
     NameTakenError,
     QuotaError,
+    TrustError,
     UnknownNameError,
     UnreachableError,
 )
@@ -111,12 +112,10 @@ class MemoryRelay:
     def redeem(self, recipient: str, ticket: str) -> None:
         key = (recipient, hashlib.sha256(ticket.encode()).hexdigest())
         if key not in self._call().tickets:
-            raise UnknownNameError("no such ticket", next_step="ask the owner")
+            raise TrustError("no such ticket", next_step="ask the owner")
         self._at.admitted.setdefault(recipient, set()).add(self._name)
 
-    def send(
-        self, recipient: str, envelope_id: str, envelope: bytes, *, expires_in: float
-    ) -> None:
+    def send(self, recipient: str, envelope_id: str, envelope: bytes, *, expires_in: float) -> None:
         at = self._call()
         if recipient in at.full or self._name not in at.admitted.get(recipient, ()):
             raise QuotaError("full, or not admitted", next_step="wait")
@@ -193,9 +192,7 @@ class ScriptedSandbox:
         found = "holds" if self.fit else "the kernel has none"
         return Isolation(fit=self.fit, layers={"network": found, "files": "holds"})
 
-    def run(
-        self, task: SandboxTask, *, cancelled: Callable[[], bool] = lambda: False
-    ) -> Outcome:
+    def run(self, task: SandboxTask, *, cancelled: Callable[[], bool] = lambda: False) -> Outcome:
         assert not any(task.out.iterdir())
         if self.broken > 0:
             self.broken -= 1

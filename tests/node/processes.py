@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Self
 
 from darkroom.adapters.clock import SystemClock
 from darkroom.adapters.http.relay import HttpRelay
@@ -102,7 +103,7 @@ class Running:
         self.process.stdout.close()
         return code
 
-    def __enter__(self) -> "Running":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -221,8 +221,12 @@ def test_a_hosted_identity_is_refused_unless_the_policy_takes_it(village):
     village.store.pin(keyring.identity)
     village.relay.admit("dora")
     grants = village.policy().grants
-    village.in_force(grants=(*grants, type(grants[0])(
-        scientist="dora", datasets=("plaza",), tiers=("reviewed",))))
+    village.in_force(
+        grants=(
+            *grants,
+            type(grants[0])(scientist="dora", datasets=("plaza",), tiers=("reviewed",)),
+        )
+    )
     request = village.request(dora)
     village.submit(request, dora)
     village.settle()

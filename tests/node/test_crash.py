@@ -1,8 +1,9 @@
 """kill -9 at every step loses nothing and doubles nothing.
 
 A fuse counts every step that reaches beyond memory: commits, letters handed to the gateway,
-acknowledgements, files flushed, tasks given to the sandbox. It blows before or after the
-n-th of them, and from then on the old process can do nothing any more.
+acknowledgements, files flushed, tasks given to the sandbox. It blows right after the n-th of
+them, and from then on the old process can do nothing any more. (Right before a step is right
+after the one before it: what lies between is memory, and gone.)
 """
 
 from collections import Counter
@@ -27,9 +28,13 @@ class Fuse:
         self.steps: list[str] = []
         self.blown = False
 
-    def burn(self, step: str) -> None:
+    def check(self) -> None:
+        """The dead do nothing."""
         if self.blown:
             raise Killed
+
+    def burn(self, step: str) -> None:
+        self.check()
         self.steps.append(step)
         if self.left is not None:
             self.left -= 1
@@ -39,9 +44,9 @@ class Fuse:
 
     def wrap(self, function, name: str):
         def fused(*args, **kwargs):
-            self.burn(f"before {name}")
+            self.check()
             result = function(*args, **kwargs)
-            self.burn(f"after {name}")
+            self.burn(name)
             return result
 
         return fused
@@ -61,7 +66,10 @@ class Mortal(Village):
         monkeypatch.setattr(disclose, "_flush", self._late(disclose._flush, "flush outputs"))
 
     def _late(self, function, name):
-        return lambda *args, **kwargs: self.fuse.wrap(function, name)(*args, **kwargs)
+        def late(*args, **kwargs):  # the fuse of the day
+            return self.fuse.wrap(function, name)(*args, **kwargs)
+
+        return late
 
     def start(self) -> None:
         super().start()
@@ -72,13 +80,12 @@ class Mortal(Village):
         def transaction():
             outermost = store._depth == 0
             if outermost:
-                self.fuse.burn("before commit")
+                self.fuse.check()
             with plain():
                 yield
-                if outermost:
-                    self.fuse.burn("in commit")
+                self.fuse.check()  # killed meanwhile, in another thread: rolled back
             if outermost:
-                self.fuse.burn("after commit")
+                self.fuse.burn("commit")
 
         store.transaction = transaction
 
@@ -164,7 +171,7 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(tmp_path):
     assert len(cut(Village(tmp_path / "count").manifest.cameras, 2)) == 2
     with pytest.MonkeyPatch.context() as monkeypatch:
         total = steps_of_a_life(tmp_path / "whole", monkeypatch)
-    assert total > 60
+    assert total > 30
 
     for left in range(total):
         with pytest.MonkeyPatch.context() as monkeypatch:
@@ -182,8 +189,8 @@ def test_a_job_that_kills_its_node_three_times_fails(village):
 
     for attempt in range(3):
         village.sandbox.inside = kill
-        with pytest.raises(Killed), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(village.node.runner, "interrupted", kill)
+        village.node.runner.interrupted = kill  # the dead tidy nothing
+        with pytest.raises(Killed):
             village.node.service.work_once()
         assert village.state_of(request.job_id) == "running"
         village.restart()

@@ -91,9 +91,7 @@ def test_without_the_proof_nobody_is_pinned_and_the_owner_hears_of_it(village, c
     assert village.store.get("carol") is None
     assert accepted(carol) == []
     assert "enrolment-refused" in village.events()
-    assert any(
-        "carol" in letter.body["text"] for letter in village.owner.letters("owner.notice")
-    )
+    assert any("carol" in letter.body["text"] for letter in village.owner.letters("owner.notice"))
     # Nobody else is affected.
     village.in_force()
     assert village.state_of(village.submitted().job_id) == "screened"

@@ -58,9 +58,7 @@ class Life(RuleBasedStateMachine):
     def a_policy_and_jobs_that_got_so_far(self, by_rule, release, far):
         both = {spec().code_digest, spec(split="camera").code_digest}
         self.by_rule = both if by_rule else set()
-        self.village.sign_policy(
-            self.village.policy(approve=tuple(self.by_rule), release=release)
-        )
+        self.village.sign_policy(self.village.policy(approve=tuple(self.by_rule), release=release))
         requests = [self.submit(bob=False, split="camera") for _ in far]
         self.village.settle()
         for request, steps in zip(requests, far, strict=True):
@@ -185,9 +183,7 @@ class Life(RuleBasedStateMachine):
         if ENDINGS[ending] is not None:
             sandbox.job = lambda _: ENDINGS[ending]
         if ending == "undeclared":
-            sandbox.job = lambda _: Outcome(
-                status="failed", seconds=0.1, error_class="OutputError"
-            )
+            sandbox.job = lambda _: Outcome(status="failed", seconds=0.1, error_class="OutputError")
         try:
             self.village.node.service.work_once()
         finally:
@@ -221,7 +217,9 @@ class Life(RuleBasedStateMachine):
             for event in events[1:]:
                 if event not in TRANSITIONS.values():
                     continue
-                states = {b for (a, b), name in TRANSITIONS.items() if name == event and a in states}
+                states = {
+                    b for (a, b), name in TRANSITIONS.items() if name == event and a in states
+                }
                 assert states, events
             assert record.state in states
 

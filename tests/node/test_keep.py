@@ -29,7 +29,8 @@ def test_an_unsigned_one_does_not(village):
 
 def test_what_is_no_policy_is_left_alone_and_said(village):
     (village.state / "policy.signed.json").write_text("{")
-    village.settle()
+    for _ in range(3):
+        village.settle()
 
     assert village.store.policy() is None
-    assert any("cannot be read" in line for line in village.said)
+    assert len([line for line in village.said if "cannot be read" in line]) == 1

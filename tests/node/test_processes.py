@@ -119,9 +119,7 @@ def submit(town, **more) -> str:
         dataset="plaza",
         dataset_version=town.manifest.version,
     )
-    alice.say(
-        "job.submit", {"request": request.to_mapping(), "mock": {}}, {"code/job.py": CODE}
-    )
+    alice.say("job.submit", {"request": request.to_mapping(), "mock": {}}, {"code/job.py": CODE})
     return request.job_id
 
 

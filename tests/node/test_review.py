@@ -24,9 +24,7 @@ def test_the_owner_approves_one_digest(village):
 def test_the_owner_rejects_and_the_scientist_reads_why(village):
     village.in_force()
     request = village.submitted()
-    village.decide(
-        request.job_id, "code", "reject", request.job_digest, reason="too\x1b[31m long"
-    )
+    village.decide(request.job_id, "code", "reject", request.job_digest, reason="too\x1b[31m long")
     village.settle()
 
     (*_, last) = village.alice.letters("job.state", request.job_id)
@@ -182,9 +180,7 @@ def test_a_new_policy_judges_what_waits_for_the_owner(village):
     village.submit(denied, village.bob)
     village.settle()
     only_alice = tuple(g for g in village.policy().grants if g.scientist == "alice")
-    village.sign_policy(
-        village.policy(2, grants=only_alice, approve=(spec().code_digest,))
-    )
+    village.sign_policy(village.policy(2, grants=only_alice, approve=(spec().code_digest,)))
     village.poll()
 
     assert village.job(rule.job_id).approved_by == "rule"

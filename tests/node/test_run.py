@@ -69,9 +69,7 @@ def remove(village, request):
 def other_environment(village, _request):
     from dataclasses import replace
 
-    village.runtimes["tflite"] = replace(
-        village.runtimes["tflite"], lock_hash="sha256:" + "2" * 64
-    )
+    village.runtimes["tflite"] = replace(village.runtimes["tflite"], lock_hash="sha256:" + "2" * 64)
 
 
 def no_environment(village, _request):

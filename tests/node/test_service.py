@@ -77,9 +77,7 @@ def test_a_gateway_that_is_away_is_said_once_and_waited_for(village, monkeypatch
         village.exchange.up = True
         village.sign_policy(village.policy())
         await_letter(village.owner, "owner.notice")
-    assert [line for line in village.said if "away" in line] == [
-        "the gateway is away (next: wait)"
-    ]
+    assert [line for line in village.said if "away" in line] == ["the gateway is away (next: wait)"]
 
 
 def test_a_second_node_of_the_same_name_stops_with_the_reason(village):

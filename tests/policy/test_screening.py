@@ -41,9 +41,7 @@ POLICY = SitePolicy(
     domain="north",
     grants=(Grant(scientist="alice", datasets=("plaza",), tiers=("reviewed",)),),
 )
-KNOWN = Knowledge(
-    domain="north", datasets={"plaza": sha("3")}, environments={"tflite": sha("2")}
-)
+KNOWN = Knowledge(domain="north", datasets={"plaza": sha("3")}, environments={"tflite": sha("2")})
 
 
 def test_what_is_allowed_waits_for_a_person():

@@ -1,5 +1,6 @@
 """Control groups of both versions, on folders that look like them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,14 @@ def test_nothing_that_can_be_made_is_no_group(tmp_path: Path) -> None:
     assert (group.oom_kills(), group.forks_refused(), group.cpu_seconds()) == (0, 0, 0.0)
     group.kill()
     group.remove()
+
+
+def test_what_a_killed_launcher_left_is_swept(tmp_path: Path) -> None:
+    dead, ours = tmp_path / "memory" / "ours-4194999", tmp_path / f"ours-{os.getpid()}"
+    for folder in (dead / "slot-1", ours):
+        folder.mkdir(parents=True)
+
+    cgroups.sweep("ours-", tmp_path)
+
+    assert not dead.exists()
+    assert ours.exists()

@@ -3,7 +3,10 @@
 import os
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -130,3 +133,20 @@ def open_workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop
 def as_root() -> bool:
     """Whether the launcher is root in this test session."""
     return os.geteuid() == 0
+
+
+def named(name: str) -> int:
+    """How many processes on the machine call themselves so (`prctl(PR_SET_NAME)`)."""
+    found = 0
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            found += entry.name.isdecimal() and (entry / "comm").read_text().strip() == name
+    return found
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Until a condition holds, at most so long."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come to hold"
+        threading.Event().wait(0.02)

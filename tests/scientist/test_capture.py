@@ -391,7 +391,8 @@ def test_a_literal_reads_back_exactly(value):
 
 @given(st.sets(st.text() | st.integers()))
 def test_a_set_is_written_in_one_order(value):
-    again = set(reversed(list(value)))
+    again: set = set()
+    again.update(reversed(list(value)))
 
     assert literal_source("name", value) == literal_source("name", again)
 

@@ -7,6 +7,7 @@ model. It also needs numpy 1.
 
 from __future__ import annotations
 
+import struct
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -20,6 +21,8 @@ from darkroom.vision.centre_point import STRIDE, Grid, decode, normalise, prepar
 InterpreterName = Literal["litert", "tflite-runtime"]
 _INSTALL = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
 _BOX_NUMBERS = 4
+_BUFFERS_FIELD = 4
+_MOST_BUFFERS = 100_000
 
 
 class _Port(NamedTuple):
@@ -49,6 +52,7 @@ def open_interpreter(model: bytes, interpreter: InterpreterName = "litert") -> A
     """
     runtime = _runtime(interpreter)
     try:
+        _check_extent(model)
         opened = runtime(model_content=model, num_threads=1)
         opened.allocate_tensors()
     except Exception as error:  # the runtimes raise ValueError, RuntimeError, SystemError
@@ -129,6 +133,54 @@ class Detector:
         if port.scale == 0.0:
             return values
         return np.float32(port.scale) * (values.astype(np.float32) - port.zero_point)
+
+
+def _check_extent(model: bytes) -> None:
+    """Refuse a file that is no TFLite file or was cut short: tflite-runtime would crash.
+
+    A TFLite file is a FlatBuffer whose root table lists, as field 4, the buffers that hold
+    the weights; each must end inside the file. This is no full verification: a model from
+    a stranger is opened only in the sandbox.
+
+    Raises:
+        ValueError: The bytes are no whole TFLite file.
+    """
+    try:
+        if model[4:8] != b"TFL3":
+            message = "it does not begin like a TFLite file"
+            raise ValueError(message)
+        (root,) = struct.unpack_from("<I", model, 0)
+        buffers = _followed(model, root, _BUFFERS_FIELD)
+        (count,) = struct.unpack_from("<I", model, buffers)
+        ends = [0]
+        for k in range(min(count, _MOST_BUFFERS)):
+            place = buffers + 4 + 4 * k
+            (offset,) = struct.unpack_from("<I", model, place)
+            data = _followed(model, place + offset, 0)
+            if data:
+                ends.append(data + 4 + struct.unpack_from("<I", model, data)[0])
+    except struct.error as error:
+        message = "it was cut short"
+        raise ValueError(message) from error
+    if not buffers or max(ends) > len(model):
+        message = "it was cut short"
+        raise ValueError(message)
+
+
+def _followed(model: bytes, table: int, field: int) -> int:
+    """Where a table's field points to; 0 where the table does not have it."""
+    (back,) = struct.unpack_from("<i", model, table)
+    vtable = table - back
+    if vtable < 0:
+        message = "it was cut short"
+        raise ValueError(message)
+    (size,) = struct.unpack_from("<H", model, vtable)
+    if size < 4 + 2 * field + 2:
+        return 0
+    (offset,) = struct.unpack_from("<H", model, vtable + 4 + 2 * field)
+    if not offset:
+        return 0
+    return table + offset + int(struct.unpack_from("<I", model, table + offset)[0])
 
 
 def _runtime(name: InterpreterName) -> Any:  # noqa: ANN401 - two foreign types

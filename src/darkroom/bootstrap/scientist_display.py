@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from darkroom.display import nouns
-from darkroom.display.grid import Code, Grid, Link, to_html, to_text, visible
+from darkroom.display.grid import Code, Grid, Link, to_html, to_text, visible, words
 from darkroom.errors import DarkroomError
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.identity import PublicIdentity
@@ -180,7 +180,10 @@ def _results(item: Results) -> Grid:
 
 def _domain_result(item: DomainResult) -> Grid:
     body = item.release["body"]
-    facts = ", ".join(f"{k} {v}" for k, v in item.facts.items())
+    told = {"seconds_bucket": "at most {} s", "frames": "{} frames", "workers": "{} worker(s)"}
+    facts = ", ".join(
+        told.get(name, "{}").format(words(value)) for name, value in item.facts.items() if value
+    )
     return nouns.outputs(
         f"{item.domain} released",
         {

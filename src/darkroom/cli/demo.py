@@ -21,6 +21,9 @@ from darkroom.errors import InputError
 ROOT = REPOSITORY / "build" / "demo"
 DOMAINS = ("north", "east", "south")
 NOTEBOOKS = ("00_start_here", "01_the_mock_data", "02_remote_detection", "03_remote_training")
+# How an owner's process begins the lines that say what it was asked, and what it answered.
+TOLD = ("May ", "APPROVED ", "RELEASED ", "REJECTED ", "WITHHELD ")
+ASKED = " asks to run "
 YOLOX = Path("yolox_nano", "yolox_nano_float16_quantize.tflite")
 
 
@@ -127,14 +130,14 @@ def _progress(
                 console.print(f"* {text}")
 
         def say(line: str) -> None:
-            progress.console.print(f"  [dim]{line}[/dim]")
+            progress.console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
 
         yield advance, say
 
 
 @contextmanager
 def _owners_said(stack: LocalStack, say: Callable[[str], None]) -> Iterator[None]:
-    """Show what the owners' processes print, as they print it."""
+    """Show what the owners are asked and what they answer; their logs hold it in full."""
     stop = threading.Event()
     owners = [p for p in stack.processes.running if p.name.startswith("owner-")]
     shown = {p.name: len(p.said()) for p in owners}
@@ -147,8 +150,8 @@ def _owners_said(stack: LocalStack, say: Callable[[str], None]) -> Iterator[None
                 text = owner.said()
                 complete = text[: text.rfind("\n") + 1]
                 for line in complete[shown[owner.name] :].splitlines():
-                    if line.strip():
-                        say(f"{owner.name}: {line}")
+                    if line.startswith(TOLD) or ASKED in line:
+                        say(f"{owner.name}: {line.partition(' (--yes')[0]}")
                 shown[owner.name] = max(shown[owner.name], len(complete))
 
     thread = threading.Thread(target=follow, daemon=True)

@@ -185,6 +185,9 @@ class Decoder:
             staging.mkdir(exist_ok=True)
             if not link.exists():
                 os.link(source.path, link)
+            owner = source.path.stat()
+            if os.geteuid() == 0:  # the sandbox shows the folder's owner as its own user
+                os.chown(staging, owner.st_uid, owner.st_gid)
         except OSError:
             return source.path.parent, source.path.name
         return staging, link.name

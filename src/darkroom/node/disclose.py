@@ -27,8 +27,6 @@ from darkroom.ports import Keyring, Runtime, Sandbox, SandboxTask
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST = 64 << 10
-# A closed list: what the owner writes beside it stays at the domain.
-WITHHOLD_REASONS = ("too detailed", "small counts", "not what was approved", "other")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,8 +186,8 @@ class Disclosure:
         self._journal.move(record, "released", f"released by {by}", released_by=by)
 
     def withhold(self, record: JobRecord, *, reason: str) -> None:
-        """Nothing leaves. The submitter learns that, and the class of the reason."""
-        said = f": {reason}" if reason in WITHHOLD_REASONS else ""
+        """Nothing leaves but the owner's own words, which they know go to the submitter."""
+        said = f": {reason}" if reason else ""
         self._journal.move(record, "withheld", f"the data owner withheld the outputs{said}")
 
     # ----------------------------------------------------------------------------- details

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from darkroom.errors import StateError
 from darkroom.node.review import Review
 from darkroom.node.store import NodeStore
 from darkroom.ports import Clock
@@ -54,14 +55,18 @@ class Housekeeping:
             seen = (facts.st_mtime, facts.st_ino)
             if seen == self._policy_seen or facts.st_size > MAX_POLICY:
                 return
+            self._policy_seen = seen
             said = json.loads(self._policy_file.read_bytes())
         except FileNotFoundError:
             return
         except (OSError, ValueError, RecursionError):
             self._say(f"{self._policy_file.name} cannot be read; it is left alone")
             return
-        with self._store.transaction():
-            against = self._review.adopt(said, sender=self._owner)
-        self._policy_seen = seen
+        try:
+            with self._store.transaction():
+                against = self._review.adopt(said, sender=self._owner)
+        except StateError:
+            self._policy_seen = (0.0, 0)  # the disk is full: look again
+            raise
         if against:
             self._say(f"{self._policy_file.name} is not put in force: {against}")

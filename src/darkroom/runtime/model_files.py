@@ -6,7 +6,6 @@ has no field left in which a message could travel beside the numbers (TFLite kee
 
 import io
 import re
-import zipfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +73,8 @@ def repack_arrays(name: str, data: bytes, *, most: int) -> bytes:
     Raises:
         OutputError: it is not such an archive, or too large.
     """
+    import zipfile
+
     step = "save it with numpy.savez(path, **arrays)"
     arrays: dict[str, Any] = {}
     try:
@@ -135,6 +136,8 @@ def _checked(name: str, array: "NDArray[Any]") -> "NDArray[Any]":
 
 def _write(arrays: "dict[str, NDArray[np.generic]]") -> bytes:
     """Stored, sorted, little-endian, C order, fixed dates: equal arrays, equal bytes."""
+    import zipfile
+
     import numpy as np
 
     target = io.BytesIO()

@@ -184,3 +184,12 @@ def remove_parents(parents: Parents) -> None:
         for slot in folder.glob("slot-*"):
             _remove(slot)
         _remove(folder)
+
+
+def sweep(prefix: str, root: Path = ROOT) -> None:
+    """Take away what launchers left that were killed: parents named by a dead process."""
+    for hierarchy in (root, root / "memory", root / "pids"):
+        for folder in hierarchy.glob(f"{prefix}*"):
+            owner = folder.name.removeprefix(prefix)
+            if owner.isdecimal() and not Path("/proc", owner).exists():
+                remove_parents(Parents(memory=folder))

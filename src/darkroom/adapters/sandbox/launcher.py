@@ -7,6 +7,7 @@ supervisor does, with the checks of `wire` and `staging`. It ends when the node 
 Started by `process.start_launcher` with the settings as one JSON frame.
 """
 
+import contextlib
 import os
 import selectors
 import shutil
@@ -33,6 +34,7 @@ from darkroom.ports import Runtime
 
 
 MOST_WAITING = 1024
+GROUP, STAGE = "darkroom-", "darkroom-stage-"
 
 
 def runtime_from_mapping(value: dict[str, Any]) -> Runtime:
@@ -67,9 +69,7 @@ def _house(settings: dict[str, Any], stage: Path) -> supervisor.House:
         runtimes=tuple(runtime_from_mapping(r) for r in settings["runtimes"]),
         roots=tuple(staging.identify(Path(r)) for r in settings["roots"]),
         seccomp=build_filter(),
-        parents=cgroups.find(f"darkroom-{os.getpid()}")
-        if settings["cgroups"]
-        else cgroups.Parents(),
+        parents=cgroups.find(f"{GROUP}{os.getpid()}") if settings["cgroups"] else cgroups.Parents(),
         stage=stage,
         first_uid=first_uid,
         without=frozenset(settings["without"]),
@@ -147,14 +147,26 @@ class Launcher:
             self._reap(pidfd)
 
 
+def _sweep() -> None:
+    """Take away what a launcher left that was killed: empty groups and an empty folder."""
+    cgroups.sweep(GROUP)
+    for folder in Path(tempfile.gettempdir()).glob(f"{STAGE}*"):
+        owner = folder.name.removeprefix(STAGE).partition("-")[0]
+        if owner.isdecimal() and not Path("/proc", owner).exists():
+            with contextlib.suppress(OSError):  # another user's, or not empty
+                folder.rmdir()
+
+
 def main() -> None:
     """Run as `python -I … <descriptor>`."""
     control = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's, meant for the node
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # and clean up on the way
     settings = wire.receive(control)
     if settings is None:
         return
-    stage = Path(tempfile.mkdtemp(prefix="darkroom-stage-"))
+    _sweep()
+    stage = Path(tempfile.mkdtemp(prefix=f"{STAGE}{os.getpid()}-"))
     try:
         house = _house(settings, stage)
         _serve(control, house, settings["slots"])

@@ -102,6 +102,11 @@ class ProcessSandbox:
             self.rooted = bool(hello["root"])
             self.cgroups = tuple(hello["cgroups"])
 
+    @property
+    def pid(self) -> int:
+        """Process id of the launcher."""
+        return self._process.pid
+
     def probe(self) -> Isolation:
         """See `Sandbox.probe`."""
         if self.problem is not None:

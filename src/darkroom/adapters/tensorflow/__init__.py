@@ -6,7 +6,7 @@ picture, which is what clipped (DP) and federated training need.
 """
 
 from darkroom.adapters.tensorflow.export import Precision, export_tflite
-from darkroom.adapters.tensorflow.loss import BOX_WEIGHT, per_example_loss
+from darkroom.adapters.tensorflow.loss import per_example_loss
 from darkroom.adapters.tensorflow.network import build_model, predict, weights_of
 from darkroom.adapters.tensorflow.training import OnStep, Plan, fine_tune, train
 from darkroom.adapters.tensorflow.weights import (
@@ -19,7 +19,6 @@ from darkroom.adapters.tensorflow.weights import (
 
 
 __all__ = [
-    "BOX_WEIGHT",
     "OnStep",
     "Plan",
     "Precision",

@@ -1,0 +1,139 @@
+"""The scientist's memory: transactions, two notebooks at once, files of one's own."""
+
+import sqlite3
+import stat
+import threading
+
+import pytest
+
+from darkroom.adapters.sqlite.scientist_store import SqliteScientistStore
+from darkroom.errors import StateError, UnknownNameError
+from darkroom.model.job import Environment, JobRequest, JobSpec
+from darkroom.model.letter import Letter
+from darkroom.model.output import Scalars
+from darkroom.model.submitted import JobRow, ResultRow, SubmissionRow
+
+
+SHA = "sha256:" + "1" * 64
+
+
+def a_submission(number: int = 1) -> tuple[SubmissionRow, Letter]:
+    spec = JobSpec(
+        name="count", tier="reviewed", entrypoint="job:count", files={"job.py": SHA},
+        environment=Environment(name="tflite", lock_hash=SHA),
+        outputs={"n": Scalars(names=("n",))},
+    )  # fmt: skip
+    request = JobRequest(
+        job_id=f"{number:032x}", spec=spec, submitter="alice", submitter_fingerprint=SHA,
+        audience="north", project="p", dataset="plaza", dataset_version=SHA,
+    )  # fmt: skip
+    row = JobRow(request=request, submission=f"s{number}", label="north", submitted_at=1.0)
+    letter = Letter(
+        id=f"{number + 1000:032x}", kind="job.submit", sender="alice", recipient="north",
+        sent_at=1.0, body={"request": request.to_mapping()}, attachments={"code/job.py": b"x"},
+    )  # fmt: skip
+    made = SubmissionRow(id=f"s{number}", name="count", project="p", created_at=number, jobs=(row,))
+    return made, letter
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "home" / "jobs.sqlite"
+
+
+def test_what_was_added_is_there_in_another_process(path):
+    row, letter = a_submission()
+    SqliteScientistStore(path).add_submission(row, [letter])
+
+    again = SqliteScientistStore(path)
+
+    assert again.submission("s1") == row
+    assert again.submissions() == [row]
+    assert again.unsent() == [letter]
+
+
+def test_only_its_owner_reads_it(path):
+    SqliteScientistStore(path)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_submission_is_kept_whole_or_not_at_all(path):
+    store = SqliteScientistStore(path)
+    row, letter = a_submission()
+    other, _ = a_submission(2)
+    store.add_submission(row, [letter])
+
+    with pytest.raises(sqlite3.IntegrityError):  # the same letter twice
+        store.add_submission(other, [letter])
+
+    assert store.submissions() == [row]
+    with pytest.raises(UnknownNameError):
+        store.submission("s2")
+
+
+def test_sent_once_a_letter_is_not_sent_again(path):
+    store = SqliteScientistStore(path)
+    row, letter = a_submission()
+    store.add_submission(row, [letter])
+    store.mark_sent(letter.id, 2.0)
+
+    assert store.unsent() == []
+    assert store.submission("s1").jobs[0].state == "sent"
+
+
+def test_a_result_is_kept_once_and_is_the_last_word(path):
+    store = SqliteScientistStore(path)
+    row, letter = a_submission()
+    store.add_submission(row, [letter])
+    job_id = row.jobs[0].request.job_id
+    result = ResultRow(release={"body": {}}, outputs={"n": b"1"}, received_at=3.0)
+
+    assert store.put_result(job_id, result)
+    assert not store.put_result(job_id, ResultRow(release={}, outputs={}, received_at=4.0))
+    late = {"state": "running", "reasons": (), "seq": 9, "shards": (0, 0), "at": 5.0}
+    assert not store.set_state(job_id, **late)
+    assert store.result(job_id) == result
+    assert store.submission("s1").jobs[0].collected
+
+
+def test_two_notebooks_at_once_lose_nothing(path):
+    SqliteScientistStore(path)
+    failed: list[BaseException] = []
+
+    def work(first: int) -> None:
+        try:
+            store = SqliteScientistStore(path)
+            for number in range(first, first + 20):
+                row, letter = a_submission(number)
+                store.add_submission(row, [letter])
+        except BaseException as error:  # noqa: BLE001 - reported below
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(n * 100,)) for n in range(1, 4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failed == []
+    assert len(SqliteScientistStore(path).submissions()) == 60
+
+
+def test_a_newer_schema_is_refused(path):
+    SqliteScientistStore(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+
+    with pytest.raises(StateError, match="newer"):
+        SqliteScientistStore(path)
+
+
+def test_a_file_that_is_no_database_is_refused(path):
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not a database, but long enough to be taken for one" * 100)
+
+    with pytest.raises(StateError, match="cannot be used"):
+        SqliteScientistStore(path)
