@@ -39,11 +39,21 @@ def test_the_clip_is_ingested_whole(bench):
 
 
 def test_stored_pictures_are_those_of_the_clip(bench):
-    data = Dataset(bench.face)
-    means = {f.index: f.image.mean() for f in data.frames(every=400)}
+    """The README's means (110.71, 110.52) are OpenCV 5's; the one locked here decodes the
+    clip 1.3 grey levels lighter, and storing it changes nothing more."""
+    capture = cv2.VideoCapture(str(detect.material()[0]))
+    decoded = {}
+    for index in range(401):
+        ok, picture = capture.read()
+        assert ok
+        decoded[index] = picture.mean()
 
-    assert means[0] == pytest.approx(110.71, abs=0.5)
-    assert means[400] == pytest.approx(110.52, abs=0.5)
+    stored = {f.index: f.image.mean() for f in Dataset(bench.face).frames(every=400)}
+
+    assert [0, 400] == list(stored)
+    for index, stated in ((0, 110.71), (400, 110.52)):
+        assert stored[index] == pytest.approx(decoded[index], abs=0.1)
+        assert stored[index] == pytest.approx(stated, abs=2)
 
 
 def test_boxes_and_scores_on_frame_0_show_that_the_channels_are_in_order(bench):

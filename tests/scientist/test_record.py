@@ -65,6 +65,8 @@ def test_a_parent_and_a_child_for_each_domain(released, log):
     assert shown == {"columns": ["camera", "n"], "data": [["cam1", 7], ["cam2", 1]]}
     assert json.loads(child.files["receipt.json"])["kind"] == "release"
     assert record.files == {"plots/a.png": b"PNG"}
+    assert record.metrics == {"north/ap50": (0.5,), "north/loss": (1.0,)}
+    assert record.inputs == child.inputs
 
 
 def test_an_outage_loses_nothing_and_is_said(released, log):

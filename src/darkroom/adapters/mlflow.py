@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 KEY = "darkroom.key"
 COMPLETE = "darkroom.complete"
+KIND = "mlflow.experimentKind"  # so that the web page opens with training runs
 ANSWER_SECONDS = 5.0
 REQUEST_SECONDS = 60
 DESCRIBE_SECONDS = 120
@@ -55,7 +56,7 @@ class MlflowRunLog:
             StateError: it answers and refuses; the record is worth keeping as well.
         """
         self._require_answer()
-        with _foreign(self._uri), _quiet():
+        with _quiet(), _foreign(self._uri):
             experiment = self._experiment(record.experiment)
             parent = self._write(record, experiment, parent="")
             return self._address(experiment, parent)
@@ -95,7 +96,7 @@ class MlflowRunLog:
         found = client.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(client.create_experiment(name))
+                return str(client.create_experiment(name, tags={KIND: "custom_model_development"}))
             except MlflowException:  # somebody else was faster
                 found = client.get_experiment_by_name(name)
                 if found is None:

@@ -4,7 +4,6 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,9 @@ from darkroom.scientist.advice import headline
 from darkroom.scientist.catalogue import Catalogue
 from darkroom.scientist.collect import Collector
 from darkroom.scientist.session import Session
+
+
+PROFILE = "profile.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,14 +112,13 @@ def enrol(line: str, home: Path, *, hosted: bool = False) -> Enrolled:
     """
     invitation = Invitation.decode(line)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(InputError):
-        known = read_profile(home)
-        if known.gateway != invitation.gateway:
-            raise InputError(
-                f"this home belongs to the gateway {known.gateway}, the invitation to "
-                f"{invitation.gateway}",
-                next_step="use another home: DARKROOM_HOME=… darkroom enrol …",
-            ) from StateError("two gateways", next_step="use another home")
+    known = read_profile(home) if (home / PROFILE).exists() else None
+    if known is not None and known.gateway != invitation.gateway:
+        raise InputError(
+            f"this home belongs to the gateway {known.gateway}, the invitation to "
+            f"{invitation.gateway}",
+            next_step="use another home: DARKROOM_HOME=… darkroom enrol …",
+        )
     keyring, words = _keyring(home, invitation.scientist, hosted=hosted)
     profile = ScientistProfile(name=keyring.identity.name, gateway=invitation.gateway)
     clock, verifier = SystemClock(), SycVerifier()
@@ -129,7 +130,7 @@ def enrol(line: str, home: Path, *, hosted: bool = False) -> Enrolled:
     finally:
         relay.close()
         pins.close()
-    _write_private(home / "profile.json", asdict(profile))
+    _write_private(home / PROFILE, asdict(profile))
     return Enrolled(scientist=keyring.identity, domain=domain, recovery_words=words)
 
 
@@ -140,7 +141,7 @@ def read_profile(home: Path) -> ScientistProfile:
         InputError: nobody enrolled from here yet.
         StateError: the file is damaged.
     """
-    path = home / "profile.json"
+    path = home / PROFILE
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         return ScientistProfile(

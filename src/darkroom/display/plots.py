@@ -42,10 +42,17 @@ def per_camera_and_hour(
             index=hour, columns=camera, values=value, aggfunc="sum", fill_value=0
         )
         _bars(axis, counts)
-        axis.set_title(name, fontsize=11, loc="left")
+        axis.set_title(name, fontsize=11, loc="left", fontweight="bold")
         axis.set_xlabel("hour of the day (UTC)")
     axes[0].set_ylabel(value)
+    highest = max(axis.get_ylim()[1] for axis in axes)
+    for axis in axes:
+        axis.set_ylim(0, highest)  # panels are there to be compared
     return _finish(figure, title)
+
+
+def _bar_words(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
 def _bars(axis: Any, counts: "pd.DataFrame") -> None:  # noqa: ANN401  # matplotlib's Axes
@@ -56,10 +63,13 @@ def _bars(axis: Any, counts: "pd.DataFrame") -> None:  # noqa: ANN401  # matplot
         at = [h - 0.4 + width * (number + 0.5) for h in range(len(hours))]
         bars = axis.bar(at, counts.iloc[:, number], width * 0.94, label=name, color=_colour(number))
         if len(hours) * len(cameras) <= MAX_BARS // 4:
-            axis.bar_label(bars, fmt="{:,.0f}", fontsize=8, padding=2)
+            axis.bar_label(bars, fmt=_bar_words, fontsize=8, padding=2)
     axis.set_xticks(range(len(hours)), [f"{h:02d}" for h in hours])
     axis.margins(y=0.15)
-    axis.legend(frameon=False, fontsize=8, ncols=min(len(cameras), 3))
+    axis.legend(
+        frameon=False, fontsize=8, ncols=min(len(cameras), 3), loc="lower right",
+        bbox_to_anchor=(1.0, 0.99), borderaxespad=0.2, columnspacing=1.2, handlelength=1.2,
+    )  # fmt: skip
 
 
 def loss_curve(

@@ -29,7 +29,13 @@ def review_text(sheet: Sheet) -> RenderableType:
 
 def plain_text(sheet: Sheet, width: int = 100) -> str:
     """A sheet as a string without colours."""
-    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        color_system=None,
+        legacy_windows=False,
+        force_jupyter=False,  # in a notebook rich would show it, not write it down
+    )
     print_sheet(sheet, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()

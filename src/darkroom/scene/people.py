@@ -18,7 +18,7 @@ from darkroom.scene.trajectory import Trajectory
 
 WARM_UP = 240.0
 """Seconds simulated before the recording, so that it starts in full swing."""
-_FAR_SIDE_SHARE = 0.15
+_FAR_SIDE_SHARE = 0.06
 _CLEARANCE = 0.35
 _WAYPOINT_PAUSE = 0.3
 

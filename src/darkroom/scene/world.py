@@ -36,10 +36,10 @@ from darkroom.scene.trajectory import Pose, Trajectory
 from darkroom.scene.vehicles import FIRST_IDENTITY, vehicles
 
 
-SMALLEST_AREA = 40.0
-SMALLEST_HEIGHT = 9.0
-SMALLEST_VISIBILITY = 0.15
-SMALLEST_INSIDE = 0.2
+SMALLEST_AREA = 100.0
+SMALLEST_HEIGHT = 12.0
+SMALLEST_VISIBILITY = 0.25
+SMALLEST_INSIDE = 0.3
 _LIGHTS_ON_BELOW = 0.45
 _SENSOR = 1
 
@@ -146,8 +146,9 @@ class World:
         """One picture and what is true on it.
 
         Boxes are the full extent inside the picture, also behind an occluder. Left
-        out are boxes below 40 square pixels or 9 pixels of height, objects hidden
-        to more than 85 %, and objects cut off by the edge to more than 80 %.
+        out is what a person who labels would leave out: boxes below 100 square pixels
+        or 12 pixels of height, objects hidden to more than 75 %, and objects cut off
+        by the edge to more than 70 %.
 
         Args:
             camera_id: Which camera.

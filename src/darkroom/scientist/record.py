@@ -85,8 +85,12 @@ def build_record(
         experiment=submission.project,
         tags=tags,
         params=dict(children[0].params),
-        inputs={},
-        metrics={},
+        inputs={name: given for child in children for name, given in child.inputs.items()},
+        metrics={
+            f"{label}/{name}": values[-1:]  # side by side; the curves are with the children
+            for label, child in zip(results, children, strict=True)
+            for name, values in child.metrics.items()
+        },
         files={f"plots/{n}": _png(p) for n, p in plots.items()},
         model=_model(model, model_input) if model else None,
         children=children,
