@@ -216,3 +216,10 @@ def test_lists_fit_a_narrow_terminal_and_a_notebook(town):
     assert "count-people on plaza" in str(waiting)
     assert "count-people on plaza" in waiting._repr_html_()
     assert "No release waits for you" in str(town.desk.releases())
+
+
+def test_the_owner_is_told_that_the_mock_ran_with_other_values(town):
+    mock = {"seconds": 2.0, "frames": 60, "outputs": {}, "parameters": {"steps": 2}}
+    town.ask_review(body=review_body(job({"job.py": CODE}), mock=mock))
+    (digest,) = town.desk.reviews()
+    assert "withothersteps2" in words(plain_text(town.desk.show(digest).sheet, width=200))

@@ -272,9 +272,12 @@ def _declared(name: str, output: dict[str, Any]) -> tuple[str, ...]:
 def _mock(mock: dict[str, Any]) -> Section:
     outputs = mock.get("outputs")
     claims = list(outputs.items())[:_MAX_CLAIMS] if isinstance(outputs, dict) else []
+    changed = mock.get("parameters")
+    other = list(changed.items())[:_MAX_CLAIMS] if isinstance(changed, dict) else []
     rows = [
         ("seconds", _value(mock.get("seconds"))),
         ("frames", _value(mock.get("frames"))),
+        *((f"with other {str(name)[:64]}", _value(value, most=80)) for name, value in other),
         *((f"output {str(name)[:64]}", _value(claim, most=300)) for name, claim in claims),
     ]
     return Section(
