@@ -56,42 +56,54 @@ def encode(annotations: Annotations, size: tuple[int, int], classes: int, grid: 
     heat = np.zeros((grid.rows, grid.columns, classes), dtype=np.float32)
     boxes = np.zeros((grid.rows, grid.columns, 4), dtype=np.float32)
     weight = np.zeros((grid.rows, grid.columns), dtype=np.float32)
-    known = annotations.select(annotations.class_id < classes)
     scale = np.array([grid.width / size[0], grid.height / size[1]])
-    edges = known.xyxy.astype(np.float64).reshape(-1, 2, 2) * scale
-    for index in np.argsort(known.xyxy[:, 3], kind="stable"):
-        low, high = edges[index]
-        sides = np.maximum(high - low, _SMALLEST_SIDE)
-        centre = (low + high) / 2.0 / STRIDE
-        layer = heat[:, :, known.class_id[index]]
-        _paint(layer, boxes, weight, centre, sides)
+    edges = annotations.xyxy.astype(np.float64).reshape(-1, 2, 2) * scale
+    sides = np.maximum(edges[:, 1] - edges[:, 0], _SMALLEST_SIDE)
+    centres = edges.mean(axis=1) / STRIDE
+    logs = np.log(sides / (REFERENCE_WIDTH, REFERENCE_HEIGHT))
+    cells = np.clip(centres.astype(np.int64), 0, (grid.columns - 1, grid.rows - 1))
+    for index in np.argsort(annotations.xyxy[:, 3], kind="stable"):
+        class_id = annotations.class_id[index]
+        if class_id < classes:
+            column, row = cells[index].tolist()
+            _paint_bell(heat[:, :, class_id], (column, row), sides[index])
+            _paint_box(boxes, weight, (column, row), centres[index], sides[index], logs[index])
     return Target(heat, boxes, weight)
 
 
-def _paint(
-    heat: NDArray[np.float32],
-    boxes: NDArray[np.float32],
-    weight: NDArray[np.float32],
-    centre: NDArray[np.float64],
-    sides: NDArray[np.float64],
+def _paint_bell(
+    heat: NDArray[np.float32], cell: tuple[int, int], sides: NDArray[np.float64]
 ) -> None:
-    """One object: a bell in its class's heat map, its box in and beside its cell."""
-    rows, columns = heat.shape
-    column = int(np.clip(centre[0], 0, columns - 1))
-    row = int(np.clip(centre[1], 0, rows - 1))
+    """A bell around a centre, as wide as the object, and 1 on the centre itself."""
+    column, row = cell
     spread = np.maximum(0.5, sides / STRIDE / _SPREAD)
-    across = ((np.arange(columns) - column) / spread[0]) ** 2
-    down = ((np.arange(rows) - row) / spread[1]) ** 2
-    bell = _HIGHEST_BESIDE * np.exp(-0.5 * (down[:, None] + across[None]))
+    across = np.exp(-0.5 * ((np.arange(heat.shape[1]) - column) / spread[0]) ** 2)
+    down = np.exp(-0.5 * ((np.arange(heat.shape[0]) - row) / spread[1]) ** 2)
+    bell = _HIGHEST_BESIDE * np.outer(down, across)
     np.maximum(heat, bell, out=heat, casting="same_kind")
     heat[row, column] = 1.0
-    logs = np.log(sides / (REFERENCE_WIDTH, REFERENCE_HEIGHT))
-    half = sides / STRIDE / 2.0
+
+
+def _paint_box(
+    boxes: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    cell: tuple[int, int],
+    centre: NDArray[np.float64],
+    sides: NDArray[np.float64],
+    logs: NDArray[np.float64],
+) -> None:
+    """A box in its cell and, with less weight, in the cells around that it covers."""
+    column, row = cell
+    (x, y), (log_width, log_height) = centre.tolist(), logs.tolist()
+    half_width, half_height = (sides / STRIDE / 2.0).tolist()
+    rows, columns = weight.shape
     for r in range(max(0, row - 1), min(rows, row + 2)):
         for c in range(max(0, column - 1), min(columns, column + 2)):
-            offset = centre - (c + 0.5, r + 0.5)
-            at_centre = (r, c) == (row, column)
-            if not at_centre and (weight[r, c] == 1.0 or (np.abs(offset) > half).any()):
-                continue  # a neighbour never takes the place of a centre
-            boxes[r, c] = (*offset, *logs)
-            weight[r, c] = 1.0 if at_centre else _NEIGHBOUR_WEIGHT
+            dx, dy = x - (c + 0.5), y - (r + 0.5)
+            if (r, c) == cell[::-1]:
+                boxes[r, c] = (dx, dy, log_width, log_height)
+                weight[r, c] = 1.0
+            elif abs(dx) <= half_width and abs(dy) <= half_height and weight[r, c] != 1.0:
+                # a neighbour never takes the place of a centre
+                boxes[r, c] = (dx, dy, log_width, log_height)
+                weight[r, c] = _NEIGHBOUR_WEIGHT

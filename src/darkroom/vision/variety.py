@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,36 +48,35 @@ def vary(
     Returns:
         A picture that may be smaller, and its annotations.
     """
-    image, truth = _cropped(rng, image, truth, variety.crop)
-    if rng.random() < variety.mirror:
-        image, truth = _mirrored(image, truth)
+    size = np.array(image.shape[1::-1])
+    part = np.maximum(1, np.rint(size * (1.0 - variety.crop * rng.random()))).astype(np.int64)
+    corner = np.floor(rng.random(2) * (size - part + 1)).astype(np.int64)
+    mirrored = rng.random() < variety.mirror
     factor = rng.uniform(*variety.gain) * rng.uniform(1.0 - variety.cast, 1.0 + variety.cast, 3)
     offset = rng.uniform(-variety.offset, variety.offset)
+
+    (x, y), (width, height) = corner, part
+    chosen = image[y : y + height, x : x + width]
     levels = np.arange(256)[:, None] * factor + offset
     table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
-    return np.stack([table[image[..., k], k] for k in range(3)], axis=-1), truth
+    changed = cv2.LUT(chosen[:, ::-1] if mirrored else chosen, table[None])
+    return changed.astype(np.uint8, copy=False), _moved(truth, corner, part, mirrored=mirrored)
 
 
-def _mirrored(
-    image: NDArray[np.uint8], truth: Annotations
-) -> tuple[NDArray[np.uint8], Annotations]:
-    width = image.shape[1]
-    xyxy = truth.xyxy.copy()
-    xyxy[:, [0, 2]] = width - xyxy[:, [2, 0]]
-    return image[:, ::-1], dataclasses.replace(truth, xyxy=xyxy)
-
-
-def _cropped(
-    rng: np.random.Generator, image: NDArray[np.uint8], truth: Annotations, most: float
-) -> tuple[NDArray[np.uint8], Annotations]:
-    """A random part of the picture, and the objects of which at least half is left."""
-    size = np.array(image.shape[1::-1])
-    part = np.maximum(1, np.rint(size * (1.0 - most * rng.random()))).astype(np.int64)
-    corner = np.floor(rng.random(2) * (size - part + 1)).astype(np.int64)
-    (x, y), (width, height) = corner, part
+def _moved(
+    truth: Annotations, corner: NDArray[np.int64], part: NDArray[np.int64], *, mirrored: bool
+) -> Annotations:
+    """The annotations of a part of the picture."""
     shifted = truth.xyxy.reshape(-1, 2, 2) - corner
     inside = np.clip(shifted, 0, part)
     left = np.prod(inside[:, 1] - inside[:, 0], axis=1)
-    whole = np.prod(shifted[:, 1] - shifted[:, 0], axis=1)
-    kept = dataclasses.replace(truth, xyxy=inside.reshape(-1, 4)).select(left >= _KEPT * whole)
-    return image[y : y + height, x : x + width], kept
+    kept = left >= _KEPT * np.prod(shifted[:, 1] - shifted[:, 0], axis=1)
+    xyxy = inside.reshape(-1, 4)
+    if mirrored:
+        xyxy[:, [0, 2]] = part[0] - xyxy[:, [2, 0]]
+    return Annotations(
+        xyxy=xyxy[kept].astype(np.float32),
+        class_id=truth.class_id[kept],
+        identity=truth.identity[kept],
+        visibility=truth.visibility[kept],
+    )

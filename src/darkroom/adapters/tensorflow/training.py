@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -18,7 +20,7 @@ from darkroom.adapters.tensorflow.network import build_model, weights_of
 from darkroom.adapters.tensorflow.weights import Weights, check_weights
 from darkroom.errors import DataError, NoAnnotationsError
 from darkroom.model.detection import Annotations
-from darkroom.vision.centre_point import DEFAULT_GRID, Grid, normalise, prepare
+from darkroom.vision.centre_point import DEFAULT_GRID, Grid, prepare
 from darkroom.vision.centre_target import encode
 from darkroom.vision.variety import Variety, vary
 
@@ -27,6 +29,7 @@ OnStep = Callable[[int, int, float], None]
 """Called after each step with the step (from 1), the number of steps, the loss."""
 
 _CLIP = 5.0
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,26 +103,20 @@ def train(
     optimizer = tf.keras.optimizers.Adam(plan.peak)
 
     @tf.function  # type: ignore[untyped-decorator]
-    def step(light: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    def step(pixels: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            heat, boxes = model(light, training=True)
+            heat, boxes = model(tf.cast(pixels, tf.float32) / 127.5 - 1.0, training=True)
             loss = tf.reduce_mean(per_example_loss(heat, boxes, target))
         gradients = tape.gradient(loss, model.trainable_variables)
         gradients, _ = tf.clip_by_global_norm(gradients, _CLIP)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss
 
-    rng = np.random.default_rng(plan.seed)
     history = []
-    for number, rows in enumerate(_batches(rng, len(images), plan)):
+    batches = _batches(images, annotations, plan, classes, grid)
+    for number, batch in enumerate(_one_ahead(batches)):
         optimizer.learning_rate.assign(plan.rate(number))
-        examples = [
-            _example(*vary(rng, images[k], annotations[k], plan.variety), classes, grid)
-            for k in rows
-        ]
-        light, target = (np.stack(part) for part in zip(*examples, strict=True))
-        loss = step(light, target)
-        history.append(float(loss))
+        history.append(float(step(*batch)))
         if on_step:
             on_step(number + 1, plan.steps, history[-1])
     return weights_of(model), tuple(history)
@@ -176,17 +173,28 @@ def _check(images: Sequence[NDArray[np.uint8]], annotations: Sequence[Annotation
         raise NoAnnotationsError(message, next_step="ingest the footage with labels")
 
 
-def _example(
-    image: NDArray[np.uint8], truth: Annotations, classes: int, grid: Grid
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A normalised picture and its target: heat, boxes and weight joined."""
-    height, width = image.shape[:2]
-    target = encode(truth, (width, height), classes, grid)
-    joined = np.concatenate([target.heat, target.boxes, target.weight[..., None]], axis=-1)
-    return normalise(prepare(image, grid)), joined
+def _batches(
+    images: Sequence[NDArray[np.uint8]],
+    annotations: Sequence[Annotations],
+    plan: Plan,
+    classes: int,
+    grid: Grid,
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    """Varied pictures and their targets, batch by batch."""
+    rng = np.random.default_rng(plan.seed)
+    for rows in _order(rng, len(images), plan):
+        pixels, targets = [], []
+        for row in rows:
+            image, truth = vary(rng, images[row], annotations[row], plan.variety)
+            target = encode(truth, (image.shape[1], image.shape[0]), classes, grid)
+            pixels.append(prepare(image, grid))
+            targets.append(
+                np.concatenate([target.heat, target.boxes, target.weight[..., None]], axis=-1)
+            )
+        yield np.stack(pixels), np.stack(targets)
 
 
-def _batches(rng: np.random.Generator, pictures: int, plan: Plan) -> Iterator[NDArray[np.int64]]:
+def _order(rng: np.random.Generator, pictures: int, plan: Plan) -> Iterator[NDArray[np.int64]]:
     """Rows of each batch; every picture is seen before any is seen again."""
     waiting = np.zeros(0, dtype=np.int64)
     for _ in range(plan.steps):
@@ -194,3 +202,12 @@ def _batches(rng: np.random.Generator, pictures: int, plan: Plan) -> Iterator[ND
             waiting = np.concatenate([waiting, rng.permutation(pictures)])
         rows, waiting = waiting[: plan.batch], waiting[plan.batch :]
         yield rows
+
+
+def _one_ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+    """The same items; the next one is made in a thread while one is used."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = maker.submit(next, items, None)
+            yield item
