@@ -3,8 +3,8 @@
     .venv/bin/python data/models/measure.py --interpreter litert
     .venv/bin/python data/models/measure.py --interpreter tflite-runtime
 
-Every third frame of every camera; one JSON line. The detector has seen none of these
-worlds. Run each interpreter in a process of its own: that is why TensorFlow is not here.
+Every third frame of every camera, as a node stores it (JPEG); one JSON line. The detector
+has seen none of these worlds. Run each interpreter in a process of its own: that is why TensorFlow is not here.
 """
 
 from __future__ import annotations
@@ -14,16 +14,26 @@ import json
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from darkroom.adapters.litert import Detector
-from darkroom.model.detection import CLASSES
+from darkroom.model.detection import CLASSES, Annotations
 from darkroom.scene import World, WorldRecipe
 from darkroom.vision.average_precision import average_precision
+from darkroom.vision.picture import encode_rgb
 
 
 DATA = Path(__file__).parents[1]
 EVERY = 3
+
+
+def stored(image: NDArray[np.uint8], truth: Annotations) -> tuple[NDArray[np.uint8], Annotations]:
+    """A frame after its way through the node's store."""
+    coded = np.frombuffer(encode_rgb(image), dtype=np.uint8)
+    return cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1].astype(np.uint8), truth
 
 
 def main() -> None:
@@ -39,7 +49,7 @@ def main() -> None:
         recipe = yaml.safe_load((DATA / "worlds" / f"{domain}.yaml").read_text())
         world = World(WorldRecipe.from_mapping(recipe))
         frames = [
-            world.frame(camera.id, index)
+            stored(*world.frame(camera.id, index))
             for camera in world.cameras
             for index in range(0, world.frame_count(camera.id), EVERY)
         ]

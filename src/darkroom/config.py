@@ -140,7 +140,7 @@ class _StrictLoader(yaml.SafeLoader):
         """Build a mapping whose keys are all different."""
         seen: set[object] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark
@@ -156,7 +156,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         SpecError: not there, not YAML (with the line), or not a mapping.
     """
     try:
-        value = _StrictLoader(path.read_text(encoding="utf-8")).get_single_data()  # type: ignore[no-untyped-call]
+        value = _StrictLoader(path.read_text(encoding="utf-8")).get_single_data()
     except OSError as error:
         raise SpecError(
             f"{path} cannot be read: {error.strerror}", next_step="check the path"

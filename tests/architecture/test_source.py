@@ -13,7 +13,16 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Formats that run code when they are read.
 CODE_IN_DATA = {"pickle", "_pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal"}
-SAFE_YAML = {"safe_load", "safe_load_all", "safe_dump", "safe_dump_all", "YAMLError", "MarkedYAMLError", "MappingNode", "SafeLoader"}
+SAFE_YAML = {
+    "safe_load",
+    "safe_load_all",
+    "safe_dump",
+    "safe_dump_all",
+    "YAMLError",
+    "MarkedYAMLError",
+    "MappingNode",
+    "SafeLoader",
+}
 # The one place that runs submitted code: inside the sandbox, in a process without keys.
 RUNS_SUBMITTED_CODE = "runtime/"
 # The one place that knows PySyft, whose interfaces still change.

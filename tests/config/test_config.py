@@ -74,7 +74,7 @@ def test_an_unknown_dataset_lists_the_known_ones(tmp_path):
 def test_a_policy_with_an_unknown_key_names_file_and_key(tmp_path):
     path = tmp_path / "policy.yaml"
     path.write_text("version: 1\ndomain: west\nrelaese: auto\n")
-    with pytest.raises(SpecError, match="policy.yaml.*relaese"):
+    with pytest.raises(SpecError, match=r"policy\.yaml.*relaese"):
         config.policy_proposal(path)
 
 

@@ -1,6 +1,9 @@
 """Control groups of both versions, on folders that look like them."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +81,14 @@ def test_what_a_killed_launcher_left_is_swept(tmp_path: Path) -> None:
 
     assert not dead.exists()
     assert ours.exists()
+
+
+def test_what_still_waits_in_a_dead_launchers_group_is_ended(tmp_path: Path) -> None:
+    slot = tmp_path / "memory" / "ours-4194999" / "slot-1"
+    slot.mkdir(parents=True)
+    orphan = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    (slot / "cgroup.procs").write_text(f"{orphan.pid}\n")
+
+    cgroups.sweep("ours-", tmp_path)
+
+    assert orphan.wait(timeout=10) == -signal.SIGKILL

@@ -137,7 +137,7 @@ def test_the_pixels_of_a_box_change_when_its_owner_has_gone():
             x, y = slice(int(x1), int(x2) + 1), slice(int(y1), int(y2) + 1)
             assert changed[y, x].mean() > 0.1
             outside[max(0, y.start - 2) : y.stop + 2, max(0, x.start - 2) : x.stop + 2] = False
-        assert (changed & outside).mean() < 0.02  # the left out: tiny, hidden, cut off
+        assert (changed & outside).mean() < 0.05  # the left out: tiny, hidden, cut off
 
 
 def test_some_objects_are_partly_hidden_and_none_nearly_gone(world):

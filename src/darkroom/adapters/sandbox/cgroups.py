@@ -7,6 +7,7 @@ are usable; without any, the supervisor watches resident memory instead.
 
 import contextlib
 import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,4 +193,13 @@ def sweep(prefix: str, root: Path = ROOT) -> None:
         for folder in hierarchy.glob(f"{prefix}*"):
             owner = folder.name.removeprefix(prefix)
             if owner.isdecimal() and not Path("/proc", owner).exists():
+                for slot in folder.glob("slot-*"):
+                    _end_members(slot)
                 remove_parents(Parents(memory=folder))
+
+
+def _end_members(slot: Path) -> None:
+    """A sandbox whose launcher was killed while it was being set up waits for ever."""
+    for pid in Group(memory=slot, pids=None, version=0).members():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
