@@ -30,7 +30,7 @@ def random_look(rng: np.random.Generator, light: Light) -> Look:
     """
     day = light == "day"
     low = rng.uniform(3.0, 4.6)
-    near = rng.uniform(0.92, 1.12)
+    near = rng.uniform(1.02, 1.28)
     return Look(
         light=rng.uniform(0.7, 1.1) if day else rng.uniform(0.1, 0.2),
         lamps=0 if day else int(rng.integers(2, 5)),

@@ -112,7 +112,7 @@ class Look:
     sky: Rgb = (190, 205, 222)
     clothing: Clothing = "mixed"
     camera_height: tuple[float, float] = (3.2, 4.4)
-    focal: tuple[float, float] = (0.9, 1.05)
+    focal: tuple[float, float] = (1.1, 1.3)
     occluders: int = 3
 
     def __post_init__(self) -> None:
