@@ -27,14 +27,14 @@ class Canvas:
         image: Colours in full light, uint8 [H, W, 3].
         owner: 0 for background, 255 for an occluder, else the actor's number on
             this picture, uint8 [H, W].
-        glow: Light that things give off by themselves, uint8 [H, W, 3].
     """
 
     def __init__(self, background: NDArray[np.uint8]) -> None:
         """Start from a copy of an empty scene, uint8 [H, W, 3]."""
         self.image = background.copy()
         self.owner = np.zeros(background.shape[:2], dtype=np.uint8)
-        self.glow = np.zeros_like(background)
+        self._glow = np.zeros_like(background)
+        self._shiner = np.zeros_like(self.owner)
         self._painter = NOBODY
         self._shapes: list[NDArray[np.float64]] = []
 
@@ -67,7 +67,14 @@ class Canvas:
 
     def shine(self, corners: NDArray[np.float64], colour: Rgb) -> None:
         """Add light of its own to a convex shape, corners [N, 2]."""
-        cv2.fillConvexPoly(self.glow, _fixed_point(corners), colour, cv2.LINE_AA, _SHIFT)
+        fixed = _fixed_point(corners)
+        cv2.fillConvexPoly(self._glow, fixed, colour, cv2.LINE_AA, _SHIFT)
+        cv2.fillConvexPoly(self._shiner, fixed, (self._painter,), cv2.LINE_8, _SHIFT)
+
+    def glow(self) -> NDArray[np.uint8]:
+        """The light that things give off and nothing nearer hides, uint8 [H, W, 3]."""
+        seen = (self._shiner == self.owner) & (self._shiner != NOBODY)
+        return np.where(seen[:, :, None], self._glow, np.uint8(0))
 
 
 def fill_mask(mask: NDArray[np.uint8], corners: NDArray[np.float64], value: int) -> None:

@@ -256,7 +256,7 @@ class World:
         light = canvas.image.astype(np.float32) * level[:, :, None]
         if look.light < _LIGHTS_ON_BELOW:
             windows = np.where(canvas.owner[:, :, None] == 0, view.backdrop.glow, 0)
-            light += windows.astype(np.float32) + canvas.glow
+            light += windows.astype(np.float32) + canvas.glow()
         return light
 
     def _light_actors(

@@ -161,12 +161,24 @@ def _root(host: Host, runtime: Runtime, places: Places, without: frozenset[Layer
     if places.parts:
         args += ["--ro-bind", str(stage / "parts"), "/parts"]
     for path in visible(runtime, host):
-        args += ["--ro-bind", str(path), str(path)]
+        args += [*_open_way(path), "--ro-bind", str(path), str(path)]
     for path in places.exposed:
         for parent in reversed(path.parents[:-1]):
             args += ["--perms", "0755", "--dir", str(parent)]
         args += ["--ro-bind", str(path), str(path)]
     return [*_parents(args), *args, "--remount-ro", "/", "--chdir", "/"]
+
+
+def _open_way(path: Path) -> list[str]:
+    """The folders above a path that lies below one of our own mounts, as a clone in /tmp does.
+
+    They can only be made once that mount is there, and bubblewrap would close them.
+    """
+    made: list[str] = []
+    for parent in reversed(path.parents):
+        if any(parent != Path(m) and parent.is_relative_to(m) for m in _MOUNTED):
+            made += ["--perms", "0755", "--dir", str(parent)]
+    return made
 
 
 _MOUNTED = ("/proc", "/dev", "/etc", "/tmp", "/out", "/job", "/data", "/parts")
