@@ -12,7 +12,7 @@ from darkroom.adapters.sandbox.runtimes import describe_runtime
 from tests.sandbox.workshop import FIRST_UID, Workshop, open_workshop  # noqa: F401  # the fixture
 
 
-@pytest.mark.parametrize("place", ["/tmp", "/var/tmp"])  # noqa: S108  # the point of the test
+@pytest.mark.parametrize("place", ["/tmp", "/var/tmp"])  # the point of the test
 def test_an_environment_below_a_folder_of_the_job_still_starts(
     workshop: Workshop, place: str
 ) -> None:
