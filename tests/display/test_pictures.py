@@ -56,7 +56,7 @@ def test_show_draws_what_a_detector_found():
     shown = pictures.show(a_frame(), found, ("person",), caption="<b>mock</b>")
 
     assert "&lt;b&gt;mock" in shown._repr_html_()
-    assert shown._repr_png_().startswith(b"\x89PNG")
+    assert shown._repr_jpeg_().startswith(b"\xff\xd8\xff")
 
 
 @pytest.mark.attack

@@ -66,13 +66,6 @@ def jpeg(image: Picture) -> bytes:
     return data.tobytes()
 
 
-def png(image: Picture) -> bytes:
-    """A picture (RGB) as a PNG file."""
-    done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    assert done
-    return data.tobytes()
-
-
 def picture_html(image: Picture, caption: str = "", *, width: int = 480) -> str:
     """A picture inside a page, nothing to load from elsewhere."""
     data = base64.b64encode(jpeg(image)).decode()
@@ -105,8 +98,8 @@ class Shown:
     def _repr_html_(self) -> str:
         return picture_html(self.image, self.caption)
 
-    def _repr_png_(self) -> bytes:
-        return png(self.image)
+    def _repr_jpeg_(self) -> bytes:
+        return jpeg(self.image)
 
 
 def show(
