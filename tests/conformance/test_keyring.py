@@ -84,10 +84,9 @@ def test_an_identity_is_consistent_and_survives_its_json_form(alice, verifier):
         {"statement_key": "00" * 32},
         {"certificate": "00" * 64},
         {"certificate": "not hex"},
-        {"certificate": None},
         {"bundle": {}},
         {"bundle": {"id": "x" * 20_000}},
-        {"bundle": [1, float("nan")]},
+        {"bundle": {"id": float("nan")}},
     ],
     ids=lambda change: next(iter(change)),
 )

@@ -7,7 +7,10 @@ model. It also needs numpy 1.
 
 from __future__ import annotations
 
+import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -53,13 +56,28 @@ def open_interpreter(model: bytes, interpreter: InterpreterName = "litert") -> A
     runtime = _runtime(interpreter)
     try:
         _check_extent(model)
-        opened = runtime(model_content=model, num_threads=1)
-        opened.allocate_tensors()
+        with _quiet():
+            opened = runtime(model_content=model, num_threads=1)
+            opened.allocate_tensors()
     except Exception as error:  # the runtimes raise ValueError, RuntimeError, SystemError
         message = f"{interpreter} refuses the model ({len(model)} bytes): {_reason(error)}"
         step = "export it to TFLite with built-in operations only, and try it on mock"
         raise ModelRefusedError(message, next_step=step) from error
     return opened
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The runtimes tell every notebook which delegate they made, from C, on descriptor 2."""
+    told = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(told, 2)
+        os.close(told)
+        os.close(nowhere)
 
 
 class Detector:
