@@ -4,6 +4,7 @@ Used by `darkroom demo`, `darkroom up`, the benchmarks and the end-to-end tests.
 calls the same commands that a person would.
 """
 
+import json
 import os
 import secrets
 import socket
@@ -84,7 +85,7 @@ class LocalStack:
         self.plan = plan
         self.say = say
         self.processes = Processes(plan.root)
-        self._ports = {n: plan.ports.get(n) or free_port() for n in ("gateway", "s3", "mlflow")}
+        self._ports = self._remembered_ports()
         self.s3_keys = self._secret_pair("s3")
 
     # ------------------------------------------------------------------------ addresses
@@ -335,6 +336,17 @@ class LocalStack:
             seconds=seconds,
             hint="read the end above",
         )
+
+    def _remembered_ports(self) -> dict[str, int]:
+        """The same ports as the last time: keys and enrolments name the gateway's address."""
+        path = self.plan.root / "ports.json"
+        known = json.loads(path.read_text()) if path.exists() else {}
+        ports = {
+            name: self.plan.ports.get(name) or known.get(name) or free_port()
+            for name in ("gateway", "s3", "mlflow")
+        }
+        path.write_text(json.dumps(ports))
+        return ports
 
     def _secret_pair(self, name: str) -> tuple[str, str]:
         """Generated once, kept 0600 beside the state: there are no default passwords."""
