@@ -7,7 +7,7 @@ a job run side by side in sandboxes; this process only waits for them.
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor, as_completed, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -244,17 +244,21 @@ class Runner:
         }
         outcomes: dict[int, Outcome] = {}
         errors: list[BaseException] = []
-        for future in as_completed(futures):
-            error = future.exception()
-            if error is not None:
-                errors.append(error)
-            else:
-                outcomes[futures[future]] = future.result()
-            if error is not None or future.result().status != "done":
-                given_up.set()
-            elif len(futures) > 1:
-                done = sum(o.status == "done" for o in outcomes.values())
-                self._say_progress(plan, done)
+        try:
+            for future in as_completed(futures):
+                error = future.exception()
+                if error is not None:
+                    errors.append(error)
+                else:
+                    outcomes[futures[future]] = future.result()
+                if error is not None or future.result().status != "done":
+                    given_up.set()
+                elif len(futures) > 1:
+                    done = sum(o.status == "done" for o in outcomes.values())
+                    self._say_progress(plan, done)
+        finally:  # whatever happened, no shard outlives this attempt of its job
+            given_up.set()
+            wait(futures)
         if errors:
             raise errors[0]
         return [outcomes[number] for number in sorted(outcomes)]
