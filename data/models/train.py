@@ -35,7 +35,7 @@ CAMERAS = 3
 FRAMES = 12
 """Per camera, one every ten seconds: neighbours would teach little."""
 HELD_OUT_WORLDS = 8
-STEPS = 1500
+STEPS = 1900
 Frame = tuple[NDArray[np.uint8], Annotations]
 
 
