@@ -258,10 +258,11 @@ def test_a_job_cannot_end_what_it_does_not_own(workshop: Workshop) -> None:
 
 LOOK = (
     """
-import os
+import os, sys
 found = []
+interpreter = (sys.prefix, sys.base_prefix)  # large, and the same for everybody
 for top, folders, files in os.walk("/", followlinks=False):
-    if top.startswith(("/proc", "/sys", "/usr", "/dev", "/root/.pyenv")) or ".venv" in top:
+    if top.startswith(("/proc", "/sys", "/usr", "/dev", *interpreter)):
         folders.clear()
         continue
     for name in files:
