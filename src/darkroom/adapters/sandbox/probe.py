@@ -154,7 +154,7 @@ def _of_walls(outcome: Outcome, out: Path) -> dict[str, str]:
         why = outcome.limit or outcome.error_class or outcome.status
         raise IsolationError(
             f"the probe itself did not come to its end ({why})",
-            next_step="run `darkroom node check` on a quieter machine",
+            next_step="start the node again on a quieter machine",
         ) from None
 
 

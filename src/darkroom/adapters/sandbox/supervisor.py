@@ -61,7 +61,7 @@ def serve(channel: socket.socket, house: House, slot: int) -> None:
     except OSError as error:
         failed = IsolationError(
             f"the sandbox could not be set up: {error.strerror}",
-            next_step="see `darkroom node check`",
+            next_step="see what `darkroom node status` says of isolation",
         )
         answer = wire.error_to_frame(failed)
     with contextlib.suppress(OSError):  # the node has gone: nobody to tell
@@ -160,7 +160,7 @@ class _Stage:
             words = ascii(bytes(run.log[:300]).decode(errors="replace"))[1:-1]
             raise IsolationError(
                 f"the sandbox could not start the program: {words}",
-                next_step="see `darkroom node check`",
+                next_step="see what `darkroom node status` says of isolation",
             )
         return self._collect(outcome, seen) if outcome.status == "done" else outcome
 
