@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(NPM_BIN):$(PATH)
 # This checkout, whatever an activated environment or a PYTHONPATH says.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup demo up down hub test check fix notebooks bench detector lock clean
+.PHONY: help setup demo up down hub test coverage mutation check fix notebooks bench capacity detector lock clean
 
 help:
 	@echo "Darkroom: develop models on camera footage that nobody else ever sees."
@@ -38,6 +38,12 @@ hub: setup ## JupyterHub from login to a reviewed result, in a real browser
 test: setup ## the whole suite, notebooks included
 	@$(BIN)/python -m pytest -ra $(ARGS)
 
+coverage: setup ## branches that the tests of model/, policy/ and node/ run; fails below the mark
+	@$(BIN)/python -m tests.branch_coverage $(ARGS)
+
+mutation: setup ## change every line of policy/: some test must see it (minutes)
+	@$(BIN)/python -m tests.mutation $(ARGS)
+
 check: setup ## lint, format, types and import contracts; changes nothing
 	@failed=""; \
 	step() { name=$$1; shift; echo "== $$name"; "$$@" || failed="$$failed $$name"; }; \
@@ -61,6 +67,10 @@ bench: setup ## one benchmark, one JSON line: BENCH=detect, roundtrip or restart
 	    exit 2; \
 	fi
 	@$(BIN)/python -m bench.$(BENCH) $(ARGS)
+
+capacity: setup ## measure what a hostile job gets through the airlock, channel by channel
+	@$(BIN)/python -m tests.attack.channels.measure
+	@$(BIN)/python docs/airlock_capacity.py > docs/airlock-capacity.md
 
 detector: setup ## train the shipped detector from nothing (under 5 minutes)
 	@$(BIN)/python data/models/train.py --out data/models $(ARGS)

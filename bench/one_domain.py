@@ -63,8 +63,11 @@ def policy(version: int, approve: list[str]) -> dict[str, object]:
         "version": version,
         "domain": NAME,
         "grants": [{"scientist": "alice", "datasets": ["yard"], "tiers": ["reviewed"]}],
-        "approve": approve,
-        "release": "auto" if approve else "owner",
+        "rules": [
+            {"name": f"known-{number}", "code_digest": digest, "release": "auto"}
+            for number, digest in enumerate(approve)
+        ],
+        "budgets": [{"name": "bench", "per": "dataset", "period_days": 1, "releases": 1_000_000}],
         "limits": {"memory_mib": 2048, "processes": 64},
     }
 

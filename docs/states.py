@@ -43,7 +43,8 @@ def page() -> str:
         ),
         decisions="\n".join(
             f"| {verdict} | {subject} | {needed} | {target} |"
-            for (subject, verdict), (needed, target) in DECISIONS.items()
+            for (subject, verdict), ways in DECISIONS.items()
+            for needed, target in ways.items()
         ),
     )
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from darkroom.bootstrap.owner import open_desk as open_desk
+    from darkroom.bootstrap.owner import open_policy as open_policy
     from darkroom.bootstrap.scientist import connect as connect
     from darkroom.display import pictures as pictures
     from darkroom.display import plots as plots
@@ -35,6 +36,7 @@ _EXPORTS: dict[str, tuple[str, str]] = {
     "connect": ("darkroom.bootstrap.scientist", "connect"),
     "job": ("darkroom.scientist.job", "job"),
     "open_desk": ("darkroom.bootstrap.owner", "open_desk"),
+    "open_policy": ("darkroom.bootstrap.owner", "open_policy"),
     "pictures": ("darkroom.display.pictures", ""),
     "plots": ("darkroom.display.plots", ""),
     "errors": ("darkroom.errors", ""),

@@ -54,9 +54,18 @@ class NameTakenError(InputError):
 
 
 class SpecError(InputError):
-    """A job, policy, recipe or configuration is not well formed."""
+    """A job, policy, recipe or configuration is not well formed.
+
+    Args:
+        where: the way to the faulty field, outermost first: `("grants", 1, "tiers")`.
+            Who reads a file turns it into a line.
+    """
 
     code = "spec"
+
+    def __init__(self, message: str, *, next_step: str, where: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message, next_step=next_step)
+        self.where = where
 
 
 class OutputError(InputError):

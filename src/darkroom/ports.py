@@ -237,6 +237,17 @@ class FootageStore(Protocol):
         """
         ...
 
+    def erase(self, version: str) -> None:
+        """Remove a version for good, local copies too; what other versions share stays.
+
+        Stopped anywhere, it goes on when it is called again. No such version: nothing happens.
+
+        Raises:
+            StateError: something could not be removed.
+            UnreachableError: the store does not answer.
+        """
+        ...
+
     def describe(self) -> str:
         """One line for people: which kind, where."""
         ...

@@ -11,6 +11,7 @@ from darkroom.errors import StateError, UnknownNameError
 from darkroom.model.job import Environment, JobRequest, JobSpec
 from darkroom.model.letter import Letter
 from darkroom.model.output import Scalars
+from darkroom.model.quote import KEPT_SECONDS
 from darkroom.model.submitted import JobRow, ResultRow, SubmissionRow
 
 
@@ -119,6 +120,48 @@ def test_two_notebooks_at_once_lose_nothing(path):
 
     assert failed == []
     assert len(SqliteScientistStore(path).submissions()) == 60
+
+
+def test_a_quote_counts_once_and_only_from_who_was_asked(path):
+    store, other = SqliteScientistStore(path), SqliteScientistStore(path)
+    store.ask_quote("a" * 32, "north", 10.0)
+
+    assert store.quote("a" * 32) is None
+    assert not other.put_quote("a" * 32, "east", {"decision": "approve"}, 11.0)
+    assert not other.put_quote("b" * 32, "north", {"decision": "approve"}, 11.0)
+    assert other.put_quote("a" * 32, "north", {"decision": "deny"}, 11.0)
+    assert not other.put_quote("a" * 32, "north", {"decision": "approve"}, 12.0)
+    assert store.quote("a" * 32) == {"decision": "deny"}
+
+
+def test_quotes_are_kept_for_an_hour(path):
+    store = SqliteScientistStore(path)
+    store.ask_quote("a" * 32, "north", 10.0)
+    store.put_quote("a" * 32, "north", {"decision": "deny"}, 11.0)
+    store.ask_quote("b" * 32, "north", 10.0 + KEPT_SECONDS)
+    assert store.quote("a" * 32) == {"decision": "deny"}
+
+    store.ask_quote("c" * 32, "north", 11.0 + KEPT_SECONDS)
+
+    assert store.quote("a" * 32) is None
+    assert not store.put_quote("b" * 32, "north", {}, 11.0 + 2 * KEPT_SECONDS)
+
+
+def test_a_home_of_the_version_before_keeps_what_it_has(path):
+    row, letter = a_submission()
+    store = SqliteScientistStore(path)
+    store.add_submission(row, [letter])
+    store.close()
+    with sqlite3.connect(path) as db:  # as the first version left it
+        db.execute("DROP TABLE quote")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+
+    again = SqliteScientistStore(path)
+
+    assert again.submissions() == [row]
+    again.ask_quote("a" * 32, "north", 1.0)
+    assert again.put_quote("a" * 32, "north", {}, 1.0)
 
 
 def test_a_newer_schema_is_refused(path):

@@ -27,10 +27,15 @@ SAFE_YAML = {
 RUNS_SUBMITTED_CODE = "runtime/"
 # The one place that knows PySyft, whose interfaces still change.
 KNOWS_PYSYFT = "adapters/pysyft"
-# Who may read the environment: config.py; bootstrap/, which hands a chosen few of its names on
+# Who may read the environment: config/; bootstrap/, which hands a chosen few of its names on
 # to the processes it starts; and files that another program starts and sets up through it (the
 # Hub's configuration, the worker inside the sandbox).
-READS_ENVIRONMENT = ("config.py", "bootstrap/", "adapters/jupyterhub_config.py", "runtime/")
+READS_ENVIRONMENT = (
+    "config/environment.py",
+    "bootstrap/",
+    "adapters/jupyterhub_config.py",
+    "runtime/",
+)
 
 
 def short(path: Path) -> str:
@@ -98,7 +103,7 @@ def bad_reads(place: str, tree: ast.AST) -> Iterator[str]:
         return
     for node in ast.walk(tree):
         if dotted(node) in {"os.environ", "os.getenv", "os.environb"}:
-            yield f"{place}:{node.lineno}: reads the environment; config.py does that"
+            yield f"{place}:{node.lineno}: reads the environment; config/environment.py does that"
 
 
 def offences(path: Path, tree: ast.AST) -> Iterator[str]:

@@ -13,9 +13,6 @@ from tests.post.door import Door
 from tests.post.simulator import Gateway, HandClock, party
 
 
-pytestmark = pytest.mark.attack
-
-
 @pytest.fixture
 def gateway():
     return Gateway(HandClock())
@@ -69,9 +66,42 @@ def shows(gateway, monkeypatch, name, identity):
     )
 
 
+# ----------------------------------- without enrolment: the word of the directory is believed
+
+
+@pytest.mark.attack("T15", "T17", control="off")
+def test_who_believes_the_directory_writes_to_the_gateway(gateway, monkeypatch, north, alice):
+    false = SycKeyring.generate("north", "domain")
+    shows(gateway, monkeypatch, "north", false.identity)
+    gateway.admitted.add(("north", "alice"))
+
+    alice.pins.pin(alice.relay.identity("north"))
+    alice.post.send(alice.post.write("job.submit", "north", {"request": {}, "mock": {}}))
+
+    (parcel,) = gateway.mailboxes["north"]
+    letter = codec.decode_letter(false.open(parcel.envelope, alice.identity)).letter
+    assert (letter.sender, letter.kind) == ("alice", "job.submit")
+
+
+@pytest.mark.attack("T15", "T17", control="off")
+def test_a_domain_that_believes_the_directory_takes_letters_of_the_gateway(
+    gateway, monkeypatch, north, alice
+):
+    false = SycKeyring.generate("alice", "scientist")
+    shows(gateway, monkeypatch, "alice", false.identity)
+    north.pins.pin(north.relay.identity("alice"))
+
+    forge(gateway, false, north, {"job_id": "ab" * 16}, kind="job.cancel")
+
+    (delivery,) = north.post.receive(wait=0)
+    assert delivery.letter
+    assert delivery.letter.sender == "alice"
+
+
 # ----------------------------------------------------- the gateway swaps the domain's bundle
 
 
+@pytest.mark.attack("T15", "T17", control="on")
 def test_a_gateway_that_shows_its_own_keys_as_the_domain_is_refused(
     gateway, monkeypatch, north, alice, invitation, door
 ):
@@ -85,6 +115,7 @@ def test_a_gateway_that_shows_its_own_keys_as_the_domain_is_refused(
     assert [] == gateway.mailboxes.get("north", [])
 
 
+@pytest.mark.attack("T15", "T17", control="on")
 @pytest.mark.parametrize(
     "swap",
     [
@@ -109,6 +140,7 @@ def test_no_part_of_the_domains_identity_can_be_swapped(
 # -------------------------------------------------- the gateway swaps the scientist's bundle
 
 
+@pytest.mark.attack("T15", "T17", control="on")
 def test_a_gateway_that_shows_its_own_keys_as_the_scientist_gets_no_pin(
     gateway, monkeypatch, north, alice, invitation, door
 ):
@@ -121,6 +153,7 @@ def test_a_gateway_that_shows_its_own_keys_as_the_scientist_gets_no_pin(
     assert door.refused
 
 
+@pytest.mark.attack("T15", control="on")
 def test_a_gateway_that_writes_the_request_itself_cannot_prove_the_secret(
     gateway, monkeypatch, north, invitation, door
 ):
@@ -139,6 +172,7 @@ def test_a_gateway_that_writes_the_request_itself_cannot_prove_the_secret(
     assert "does not prove" in door.refused[-1]
 
 
+@pytest.mark.attack("T15", control="on")
 def test_a_proof_that_was_seen_does_not_cover_other_keys(
     gateway, monkeypatch, north, alice, invitation, door
 ):
@@ -155,6 +189,7 @@ def test_a_proof_that_was_seen_does_not_cover_other_keys(
     assert north.pins.get("alice") is None
 
 
+@pytest.mark.attack("T15", control="on")
 def test_the_proof_of_one_side_is_not_that_of_the_other(north, alice, invitation):
     letter = alice.post.write("enrol.request", "north", {
         "identity": alice.identity.to_mapping(),
@@ -166,6 +201,7 @@ def test_the_proof_of_one_side_is_not_that_of_the_other(north, alice, invitation
         check_request(invitation, north.identity, alice.identity, letter, now=0.0)
 
 
+@pytest.mark.attack("T15", control="on")
 def test_true_keys_inside_an_envelope_of_others_are_refused(north, alice, invitation):
     letter = request(alice, invitation)
     false = SycKeyring.generate("alice", "scientist")
@@ -174,6 +210,7 @@ def test_true_keys_inside_an_envelope_of_others_are_refused(north, alice, invita
         check_request(invitation, north.identity, false.identity, letter, now=0.0)
 
 
+@pytest.mark.attack("T15", control="on")
 def test_an_answer_that_does_not_prove_the_secret_is_refused(gateway, north, alice, invitation):
     """The domain's own keys without the invitation's secret: a domain that was not invited to."""
     guess = replace(invitation, secret="00" * 32)
@@ -196,6 +233,7 @@ def test_an_answer_that_does_not_prove_the_secret_is_refused(gateway, north, ali
 # ----------------------------------------------------------------- used up, over, wrong name
 
 
+@pytest.mark.attack("T15", control="on")
 def test_a_second_scientist_cannot_use_an_invitation_again(north, alice, invitation):
     thief = SycKeyring.generate("alice", "scientist")
     body = {
@@ -217,6 +255,7 @@ def test_a_second_scientist_cannot_use_an_invitation_again(north, alice, invitat
     assert "new invitation" in caught.value.next_step
 
 
+@pytest.mark.attack("T15", control="on")
 def test_the_same_scientist_may_ask_again_even_when_it_is_over(north, alice, invitation):
     check_request(
         invitation,
@@ -228,6 +267,7 @@ def test_the_same_scientist_may_ask_again_even_when_it_is_over(north, alice, inv
     )
 
 
+@pytest.mark.attack("T15", control="on")
 def test_an_invitation_that_is_over_is_refused(north, alice, invitation):
     with pytest.raises(DeniedError, match="over") as caught:
         check_request(
@@ -240,6 +280,7 @@ def test_an_invitation_that_is_over_is_refused(north, alice, invitation):
     assert "new invitation" in caught.value.next_step
 
 
+@pytest.mark.attack("T15", "T17", control="on")
 def test_the_line_in_the_wrong_hands_gives_no_other_name(gateway, north, invitation):
     mallory = party(gateway, "mallory", "scientist")
     letter = request(mallory, invitation)
@@ -249,6 +290,7 @@ def test_the_line_in_the_wrong_hands_gives_no_other_name(gateway, north, invitat
     assert "alice" in caught.value.next_step
 
 
+@pytest.mark.attack("T15", "T17", control="on")
 def test_an_owner_or_domain_cannot_enrol_as_a_scientist(gateway, north, invitation):
     owner = SycKeyring.generate("alice", "owner")
     body = {
@@ -262,6 +304,7 @@ def test_an_owner_or_domain_cannot_enrol_as_a_scientist(gateway, north, invitati
         check_request(invitation, north.identity, owner.identity, letter, now=0.0)
 
 
+@pytest.mark.attack("T15", "T16", control="on")
 def test_an_invitation_of_another_domain_is_refused(gateway, alice, invitation):
     east = party(gateway, "east", "domain")
 
@@ -271,6 +314,7 @@ def test_an_invitation_of_another_domain_is_refused(gateway, alice, invitation):
         )
 
 
+@pytest.mark.attack("T15", control="on")
 @pytest.mark.parametrize(
     "change",
     [
@@ -295,6 +339,7 @@ def test_a_malformed_request_is_one_of_our_errors(north, alice, invitation, chan
 # -------------------------------------------------------------------- after the first contact
 
 
+@pytest.mark.attack("T15", "T17", control="on")
 def test_a_new_key_under_a_pinned_name_reaches_nobody(
     gateway, monkeypatch, north, alice, invitation, door
 ):
@@ -333,12 +378,10 @@ def request(who, invitation):
     )
 
 
-def forge(gateway, keyring, north, body):
-    """An enrolment request, put straight into the domain's mailbox."""
+def forge(gateway, keyring, north, body, kind="enrol.request"):
+    """A letter in alice's name, put straight into the domain's mailbox."""
     letter = replace(
-        party(Gateway(gateway.clock), "alice", "scientist").post.write(
-            "enrol.request", "north", body
-        ),
+        party(Gateway(gateway.clock), "alice", "scientist").post.write(kind, "north", body),
         sender=keyring.identity.name,
     )
     envelope = keyring.seal(codec.encode_letter(letter, {}, {}), north.identity)

@@ -122,3 +122,53 @@ def test_a_changed_local_copy_is_never_handed_to_a_job(store, tmp_path):
 
 def test_it_says_where_it_is(store):
     assert any(word in store.describe() for word in ("folder", "s3://"))
+
+
+def test_an_erased_version_is_gone_for_good(store, tmp_path):
+    manifest = make_face(tmp_path / "face")
+    store.put(tmp_path / "face", manifest)
+    face = store.materialise(manifest.version)
+
+    for _ in range(2):  # again: nothing happens
+        store.erase(manifest.version)
+
+    assert [] == store.versions("plaza")
+    assert not face.exists()
+    for ask in (store.manifest, store.materialise):
+        with pytest.raises(UnknownNameError):
+            ask(manifest.version)
+
+
+def test_erasing_leaves_what_other_versions_share(store, tmp_path):
+    """The longer version begins with the same minutes as the shorter one."""
+    short = make_face(tmp_path / "short", minutes=2)
+    long = make_face(tmp_path / "long", minutes=3)
+    other = make_face(tmp_path / "other", dataset="yard", minutes=2)
+    for name, manifest in (("short", short), ("long", long), ("other", other)):
+        store.put(tmp_path / name, manifest)
+    assert short.segments == long.segments[:2] == other.segments
+
+    store.erase(short.version)
+
+    assert [long.version] == store.versions("plaza")
+    assert contents(tmp_path / "long") == contents(store.materialise(long.version))
+    assert contents(tmp_path / "other") == contents(store.materialise(other.version))
+
+
+def test_what_was_erased_may_come_back(store, tmp_path):
+    manifest = make_face(tmp_path / "face")
+    store.put(tmp_path / "face", manifest)
+    store.erase(manifest.version)
+
+    store.put(tmp_path / "face", manifest)
+
+    assert contents(tmp_path / "face") == contents(store.materialise(manifest.version))
+
+
+def test_nothing_of_an_unknown_version_is_erased(store, tmp_path):
+    manifest = make_face(tmp_path / "face")
+    store.put(tmp_path / "face", manifest)
+
+    store.erase("sha256:" + "0" * 64)
+
+    assert [manifest.version] == store.versions("plaza")

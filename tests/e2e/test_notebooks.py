@@ -15,7 +15,14 @@ from tests.e2e.conftest import DemoRun
 
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
-NOTEBOOKS = ("00_start_here", "01_the_mock_data", "02_remote_detection", "03_remote_training")
+NOTEBOOKS = (
+    "00_start_here",
+    "01_the_mock_data",
+    "02_remote_detection",
+    "03_remote_training",
+    "11_policy_and_budget",
+    "12_try_to_steal_a_frame",
+)
 
 
 @dr.job(outputs={"facts": dr.Scalars(names=("frames",))})

@@ -213,3 +213,28 @@ def test_a_key_that_is_damaged_or_open_is_refused(tmp_path: Path, harm: str):
 
     with pytest.raises(StateError):
         footage_key(path)
+
+
+def test_an_erasure_that_was_stopped_goes_on(make, s3_server, bucket, tmp_path, monkeypatch):
+    manifest = make_face(tmp_path / "face")
+    store = make()
+    store.put(tmp_path / "face", manifest)
+    left = 2
+
+    def dies(key):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise UnreachableError("the object store is away", next_step="wait")
+        delete(key)
+
+    delete = store._blobs.delete
+    with monkeypatch.context() as patch:
+        patch.setattr(store._blobs, "delete", dies)
+        with pytest.raises(UnreachableError):
+            store.erase(manifest.version)
+    assert objects(s3_server, bucket)
+
+    make(cache="other").erase(manifest.version)
+
+    assert {} == objects(s3_server, bucket)

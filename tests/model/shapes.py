@@ -1,17 +1,23 @@
 """Hypothesis strategies for the nouns."""
 
+from fractions import Fraction
+
 from hypothesis import strategies as st
 
+from darkroom.model.airlock import Airlock
+from darkroom.model.approval_rule import Allowed, ApprovalRule
+from darkroom.model.budget import Budget
 from darkroom.model.dataset import Camera, DatasetCard, Manifest, Segment
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job import Environment, JobRequest, JobSpec, Limits
-from darkroom.model.output import Histogram, Model, Scalars, Table
+from darkroom.model.output import MODEL_FORMATS, Histogram, Model, Scalars, Table
+from darkroom.model.reviews import Reviewer, Reviews
 from darkroom.model.site_policy import Grant, SitePolicy
 
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9._@-]{0,15}", fullmatch=True)
-HEX32 = st.from_regex(r"[0-9a-f]{32}", fullmatch=True)
-HEX64 = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
+HEX32 = st.binary(min_size=16, max_size=16).map(bytes.hex)
+HEX64 = st.binary(min_size=32, max_size=32).map(bytes.hex)
 SHA = HEX64.map("sha256:".__add__)
 POINTS = st.from_regex(r"[A-Za-z_][a-z]{0,8}:[A-Za-z_][a-z]{0,8}", fullmatch=True)
 PATHS = st.lists(
@@ -99,25 +105,147 @@ IDENTITIES = st.builds(
     certificate=HEX64,
     hosted=st.booleans(),
 )
+NAME_TUPLES = st.lists(NAMES, max_size=3).map(tuple)
+NUMBERS = st.integers(-99, 99) | st.floats(-99, 99)
+ALLOWED = st.one_of(
+    st.just(Allowed(anything=True)),
+    st.lists(NUMBERS | st.text(max_size=5) | st.booleans(), min_size=1, max_size=3).map(
+        lambda values: Allowed(one_of=tuple(values))
+    ),
+    NUMBERS.map(lambda low: Allowed(minimum=low)),
+    NUMBERS.map(lambda high: Allowed(maximum=high)),
+    st.tuples(NUMBERS, NUMBERS).map(lambda two: Allowed(minimum=min(two), maximum=max(two))),
+)
+RULES = st.one_of(
+    st.builds(
+        ApprovalRule,
+        name=NAMES,
+        code_digest=SHA,
+        scientists=NAME_TUPLES,
+        datasets=NAME_TUPLES,
+        parameters=st.dictionaries(NAMES, ALLOWED, max_size=2),
+        release=st.sampled_from(["owner", "auto"]),
+    ),
+    st.builds(
+        ApprovalRule, name=NAMES, tier=st.just("mock"), scientists=NAME_TUPLES, datasets=NAME_TUPLES
+    ),
+)
+BUDGETS = st.builds(
+    Budget,
+    name=NAMES,
+    per=st.sampled_from(["dataset", "scientist", "project"]),
+    period_days=st.integers(1, 3650),
+    datasets=NAME_TUPLES,
+    releases=st.integers(0, 10**9),
+    rows=st.none() | st.integers(0, 10**9),
+    bits=st.none() | st.integers(0, 10**12),
+    epsilon=st.none() | st.fractions(0, 99, max_denominator=99),
+    delta=st.none() | st.integers(0, 10**9).map(lambda parts: Fraction(parts, 10**9)),
+)
+REVIEWERS = st.builds(Reviewer, name=NAMES, fingerprint=SHA, scientist=st.just("") | NAMES)
+
+
+@st.composite
+def reviews(draw):
+    reviewers = draw(
+        st.lists(REVIEWERS, max_size=3, unique_by=(lambda r: r.name, lambda r: r.fingerprint))
+    )
+    votes = st.integers(1, len(reviewers) + 1)
+    return Reviews(
+        reviewers=tuple(reviewers),
+        owner_as_scientist=draw(st.just("") | NAMES),
+        code=draw(votes),
+        release=draw(votes),
+        approval_days=draw(st.integers(1, 366)),
+        max_pending=draw(st.integers(1, 1000)),
+        keep_on_new_version=draw(st.booleans()),
+    )
+
+
+AIRLOCKS = st.builds(
+    Airlock,
+    **dict.fromkeys(
+        ("max_rows", "max_columns", "min_count", "round_counts", "max_model_kib"),
+        st.integers(1, 10**6),
+    ),
+    decimals=st.integers(0, 9),
+    free_text=st.booleans(),
+    models=st.lists(st.sampled_from(MODEL_FORMATS), max_size=2).map(tuple),
+    log=st.booleans(),
+)
+
+
+def named_apart(strategy, key):
+    """Up to three of a noun, each with a name of its own."""
+    return st.lists(strategy, max_size=3, unique_by=key).map(tuple)
+
+
 POLICIES = st.builds(
     SitePolicy,
     version=st.integers(1, 10**6),
     domain=NAMES,
-    grants=st.lists(
+    grants=named_apart(
         st.builds(
             Grant,
             scientist=NAMES,
             datasets=st.lists(NAMES, min_size=1, max_size=3).map(tuple),
-            tiers=st.just(("reviewed",)) | st.just(("mock", "reviewed")),
+            tiers=st.sampled_from([("reviewed",), ("mock",), ("mock", "reviewed")]),
+            projects=NAME_TUPLES,
         ),
-        max_size=3,
-        unique_by=lambda grant: grant.scientist,
-    ).map(tuple),
-    approve=st.lists(SHA, max_size=3).map(tuple),
-    release=st.sampled_from(["owner", "auto"]),
+        lambda grant: grant.scientist,
+    ),
+    rules=named_apart(RULES, lambda rule: rule.name),
+    reviews=reviews(),
+    budgets=named_apart(BUDGETS, lambda budget: budget.name),
+    airlock=AIRLOCKS,
     limits=LIMITS,
     hosted_identities=st.booleans(),
 )
+
+
+@st.composite
+def domains(draw):
+    """A `domain.yaml` as a mapping."""
+    ids = draw(st.lists(NAMES, max_size=3, unique=True))
+    edge = st.integers(0, 1 << 15)
+    point = st.lists(edge, min_size=2, max_size=2)
+    polygon = st.lists(point, min_size=3, max_size=4)
+    line = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
+    dataset = st.fixed_dictionaries(
+        {"name": NAMES},
+        optional={
+            "description": line,
+            "source": line,
+            "look": st.dictionaries(line, line | NUMBERS | st.booleans(), max_size=2),
+            "classes": st.lists(line.filter(bool), max_size=3, unique=True),
+            "start": st.integers(0, 2**32)
+            | st.datetimes().map(lambda when: when.replace(year=2026).isoformat() + "Z"),
+            "cameras": st.lists(st.sampled_from(ids), unique=True) if ids else st.just([]),
+            "retention_days": st.none() | st.integers(1, 36_500),
+        },
+    )
+    required = {
+        "domain": NAMES,
+        "title": line,
+        "environments": st.dictionaries(
+            NAMES, st.sampled_from(["litert", "tflite-runtime", ""]), min_size=1, max_size=2
+        ),
+    }
+    optional = {
+        "schema": st.just(1),
+        "workers": st.integers(1, 64),
+        "footage": st.sampled_from(["folder", "s3://north-footage"]),
+        "datasets": st.lists(dataset, max_size=2, unique_by=lambda each: each["name"]),
+    }
+    mapping = draw(st.fixed_dictionaries(required, optional=optional))
+    cameras = [
+        {"id": name, "description": draw(line), "masks": draw(st.lists(polygon, max_size=2))}
+        for name in ids
+    ]
+    return {**mapping, "cameras": cameras}
+
+
+DOMAINS = domains()
 CAMERAS = st.builds(
     Camera,
     id=NAMES,

@@ -88,3 +88,46 @@ def test_a_camera_has_pixels_frames_and_a_rate(change):
     good = {"id": "c", "width": 1, "height": 1, "fps": 1.0, "frames": 1}
     with pytest.raises(SpecError):
         Camera(**{**good, **change})
+
+
+def test_a_card_without_a_camera_is_refused():
+    with pytest.raises(SpecError, match="has a camera"):
+        DatasetCard.from_mapping({**CARD, "cameras": []})
+
+
+SEGMENT = {
+    "camera": "c", "minute": 0, "first": 0, "frames": 1, "start": 0.0, "split": "test",
+    "sha256": "0" * 64, "size": 1,
+}  # fmt: skip
+MANIFEST = {
+    "dataset": "plaza", "face": "private", "cameras": CARD["cameras"], "classes": ["person"],
+    "annotations": "none", "segments": [SEGMENT], "source": "clip",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sha256": "0" * 63}, {"sha256": "A" * 64}, {"annotations": "0"}, {"minute": -1},
+        {"first": 0.5}, {"size": True}, {"frames": 0}, {"start": float("inf")},
+        {"split": "both"}, {"camera": "C"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_segment_names_its_bytes_and_its_place(change):
+    assert Manifest.from_mapping({**MANIFEST, "segments": [SEGMENT]})
+    with pytest.raises(SpecError):
+        Manifest.from_mapping({**MANIFEST, "segments": [{**SEGMENT, **change}]})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"face": "public"}, {"classes": [1]}, {"annotations": "guess"}, {"source": None},
+        {"masks": []}, {"dataset": "Plaza"}, {"classes": "person"}, {"more": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_manifest_with_a_field_of_the_wrong_type_is_refused(change):
+    with pytest.raises(SpecError):
+        Manifest.from_mapping({**MANIFEST, **change})

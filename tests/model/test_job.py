@@ -32,7 +32,7 @@ BASE = {
     "split": "",
     "files": {"job.py": sha("1")},
     "environment": {"name": "tflite", "lock_hash": sha("2")},
-    "outputs": {"n": {"type": "scalars", "names": ["n"]}},
+    "outputs": {"n": {"type": "scalars", "names": ["n"], "counts": []}},
     "limits": {
         "memory_mib": 1, "cpu_seconds": 1, "wall_seconds": 1,
         "processes": 1, "files": 1, "output_mib": 1,
@@ -104,6 +104,10 @@ def test_a_place_holds_what_belongs_there_or_the_spec_is_refused(path, new):
     assert spec.to_mapping() == changed
     if changed != BASE:
         assert spec.code_digest != JobSpec.from_mapping(BASE).code_digest
+
+
+def test_what_these_tests_start_from_is_accepted():
+    assert JobSpec.from_mapping(BASE).to_mapping() == BASE
 
 
 @pytest.mark.parametrize("key", BASE)
@@ -270,12 +274,30 @@ def test_parameters_are_exactly_the_declared_ones():
             require_parameters({"a": "int"}, values)
 
 
+REQUEST = {
+    "job_id": "0" * 32, "spec": BASE, "submitter": "a", "submitter_fingerprint": sha("1"),
+    "audience": "n", "project": "p", "dataset": "d", "dataset_version": sha("2"),
+    "parameters": {"score": 0.5},
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_value_without_a_digest_is_refused(value):
-    base = {
-        "job_id": "0" * 32, "spec": BASE, "submitter": "a", "submitter_fingerprint": sha("1"),
-        "audience": "n", "project": "p", "dataset": "d", "dataset_version": sha("2"),
-        "parameters": {"score": value},
-    }  # fmt: skip
     with pytest.raises(SpecError):
-        JobRequest.from_mapping(base)
+        JobRequest.from_mapping({**REQUEST, "parameters": {"score": value}})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"job_id": "0" * 31}, {"job_id": "A" * 32}, {"job_id": 7}, {"job_id": "0" * 32 + "\n"},
+        {"submitter_fingerprint": "0" * 64}, {"submitter_fingerprint": None},
+        {"dataset_version": "sha256:"}, {"dataset_version": sha("g")},
+        {"submitter": "A"}, {"audience": ""}, {"project": "../p"}, {"dataset": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_request_names_itself_its_people_and_its_data(change):
+    assert JobRequest.from_mapping(REQUEST)
+    with pytest.raises(SpecError):
+        JobRequest.from_mapping({**REQUEST, **change})

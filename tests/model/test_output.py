@@ -59,6 +59,44 @@ BAD = [
     {"type": "model", "format": "tflite", "max_bytes": (64 << 20) + 1},
     {"type": ["table"]},
     {},
+    *(
+        {"type": "table", "columns": {"a": "int", "b": "float", "c": "text"}, "max_rows": 1, **more}
+        for more in (
+            {"counts": ["b"]},
+            {"counts": ["c"]},
+            {"counts": ["z"]},
+            {"counts": ["a", "a"]},
+            {"counts": "a"},
+            {"counts": [1]},
+            {"counts": 7},
+            {"bounds": {"c": [0, 1]}},
+            {"bounds": {"z": [0, 1]}},
+            {"bounds": {"a": [1, 1]}},
+            {"bounds": {"a": [2, 1]}},
+            {"bounds": {"a": [0, 1.5]}},
+            {"bounds": {"b": [0, float("nan")]}},
+            {"bounds": {"b": [0]}},
+            {"bounds": {"b": [0, 1, 2]}},
+            {"bounds": {"b": "01"}},
+            {"bounds": {"b": [False, True]}},
+            {"bounds": {1: [0, 1]}},
+            {"bounds": [["b", 0, 1]]},
+            {"labels": {"a": ["x"]}},
+            {"labels": {"z": ["x"]}},
+            {"labels": {"c": []}},
+            {"labels": {"c": [""]}},
+            {"labels": {"c": ["x", "x"]}},
+            {"labels": {"c": ["x" * 81]}},
+            {"labels": {"c": [str(n) for n in range(257)]}},
+            {"labels": {"c": [1]}},
+            {"labels": {"c": "xy"}},
+            {"labels": {2: ["x"]}},
+            {"labels": ["c"]},
+        )
+    ),
+    {"type": "scalars", "names": ["a"], "counts": ["b"]},
+    {"type": "scalars", "names": ["a"], "counts": ["a", "a"]},
+    {"type": "scalars", "names": ["a"], "counts": "a"},
 ]
 
 
@@ -67,6 +105,21 @@ def test_what_could_hold_more_than_it_says_is_refused(value):
     with pytest.raises(SpecError) as caught:
         output_from_mapping(value)
     assert caught.value.next_step
+
+
+def test_lists_and_tuples_declare_the_same():
+    columns = {"camera": "text", "people": "int"}
+    lists = Table(
+        columns=columns, max_rows=3, counts=["people"], bounds={"people": [0, 9]},
+        labels={"camera": ["cam0", "cam1"]},
+    )  # fmt: skip
+    tuples = Table(
+        columns=columns, max_rows=3, counts=("people",), bounds={"people": (0, 9)},
+        labels={"camera": ("cam0", "cam1")},
+    )  # fmt: skip
+    assert lists == tuples
+    assert Histogram(edges=[0, 1, 2]) == Histogram(edges=(0, 1, 2))
+    assert Scalars(names=["a", "b"], counts=["a"]) == Scalars(names=("a", "b"), counts=("a",))
 
 
 def test_there_is_no_type_for_a_picture():

@@ -1,9 +1,11 @@
 """HOP 4: what comes in, and what becomes of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from darkroom.node import admit
-from tests.node.village import CODE, FILES, keys, spec
+from tests.node.village import CODE, FILES, keys, rule, spec
 
 
 def last_state(village, job_id, person=None):
@@ -24,11 +26,16 @@ def test_a_job_that_no_rule_approves_waits_for_the_owner_who_sees_exactly_its_by
 
 
 def test_a_job_that_a_rule_approves_runs_at_once(village):
-    village.in_force(approve=(spec().code_digest,), release="auto")
+    known = rule(spec().code_digest)
+    village.in_force(rules=(known,))
     request = village.submitted()
 
     record = village.job(request.job_id)
-    assert (record.state, record.approved_by, record.released_by) == ("released", "rule", "rule")
+    assert (record.state, record.approved_by, record.released_by) == (
+        "released",
+        f"rule {known.name}",
+        f"rule {known.name}",
+    )
     assert village.owner.letters("review.request") == []
     assert village.owner.letters("release.request") == []
 
@@ -232,3 +239,22 @@ def test_a_hosted_identity_is_refused_unless_the_policy_takes_it(village):
     village.settle()
 
     assert "hosted" in last_state(village, request.job_id, dora)["reasons"][0]
+
+
+@pytest.mark.parametrize("request_of", [{1: 2}, {"spec": {"name": {3, 4}}}], ids=["key", "set"])
+def test_what_json_cannot_say_is_no_request(village, request_of):
+    letter = village.alice.post.write("job.submit", "north", {"request": {}, "mock": {}})
+    draft = admit.read_submission(replace(letter, body={"request": request_of, "mock": {}}))
+
+    assert draft.request is None
+    assert draft.against
+
+
+@pytest.mark.parametrize("cap", ["MAX_FILE_BYTES", "MAX_TREE_BYTES"])
+def test_more_code_than_the_caps_is_denied_before_it_is_kept(village, monkeypatch, cap):
+    village.in_force()
+    monkeypatch.setattr(admit, cap, len(CODE) - 1)
+    request = village.submitted()
+
+    assert "MiB" in last_state(village, request.job_id)["reasons"][0]
+    assert not village.node.runner._shelf.path(request.spec.code_digest).exists()

@@ -145,3 +145,17 @@ def test_only_the_owner_invites(village, carol):
 
     assert village.store.invitation(offer.id) is None
     assert village.events().count("invitation-refused") == 2
+
+
+def test_a_reviewer_invites_nobody(village):
+    """A key with the role of an owner, and pinned, but not our owner's."""
+    dan = village.person("dan", "owner")
+    village.store.pin(dan.keyring.identity)
+    village.exchange.client("north").admit("dan")
+    offer = invitation(village)
+    said = dan.keyring.sign("invitation", offer.to_body())
+    dan.say("owner.invitation", {"invitation": said.to_mapping()})
+    village.settle()
+
+    assert village.store.invitation(offer.id) is None
+    assert "invitation-refused" in village.events()

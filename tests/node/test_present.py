@@ -18,6 +18,7 @@ def test_the_profile_and_the_cards_are_signed_and_published(village):
         "environments": {"tflite": {"lock_hash": LOCK, "interpreter": "litert"}},
         "workers": 2,
         "limits": village.policy().to_mapping()["limits"],
+        "airlock": village.policy().airlock.to_mapping(),
         "unfit": "",
     }
     card = village.exchange.cards["north", "plaza"]

@@ -23,7 +23,7 @@ from tests.node.processes import (
     write_domain,
     write_identity,
 )
-from tests.node.village import CODE, card_of, spec, tiny_footage
+from tests.node.village import AMPLE, CODE, card_of, rule, spec, tiny_footage
 
 
 pytestmark = pytest.mark.e2e
@@ -93,8 +93,11 @@ def begin(town, node) -> None:
             "version": 1,
             "domain": "north",
             "grants": [{"scientist": "alice", "datasets": ["plaza"], "tiers": ["reviewed"]}],
-            "approve": [the_spec(town).code_digest, the_spec(town, split="camera").code_digest],
-            "release": "auto",
+            "rules": [
+                rule(the_spec(town, **more).code_digest).to_mapping()
+                for more in ({}, {"split": "camera"})
+            ],
+            "budgets": [AMPLE.to_mapping()],
         }
     )
     said = town.olga.keyring.sign("policy", town.policy.to_mapping())

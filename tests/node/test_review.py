@@ -3,7 +3,7 @@
 import pytest
 
 from darkroom.model.statement import Statement
-from tests.node.village import changed, spec
+from tests.node.village import changed, rule, spec
 
 
 OTHER = "sha256:" + "a" * 64
@@ -122,11 +122,32 @@ def test_a_scientist_cannot_say_what_an_owner_says(village):
         village.alice.say("owner.decision", {"decision": said.to_mapping()})
 
 
+@pytest.mark.parametrize(
+    ("job_id", "said"),
+    [(None, "names no job"), (7, "names no job"), ("../x", "names no job"), ("f" * 32, "no such")],
+)
+def test_a_decision_on_no_job_is_answered(village, job_id, said):
+    village.decide(job_id, "code", "approve", OTHER)
+    village.settle()
+
+    assert any(said in text for text in notices(village))
+    assert "decision-refused" in village.events()
+
+
+def test_a_reason_that_is_no_text_is_not_passed_on(village):
+    village.in_force()
+    request = village.submitted()
+    village.decide(request.job_id, "code", "reject", request.job_digest, reason=["a"])
+    village.settle()
+
+    assert village.job(request.job_id).reasons == ("the data owner rejected it",)
+
+
 # --------------------------------------------------------------------------------- policy
 
 
 def test_a_higher_version_takes_over(village):
-    village.in_force(version=1).in_force(version=2, release="auto")
+    village.in_force(version=1).in_force(version=2, hosted_identities=True)
 
     assert village.store.policy().body["version"] == 2
     assert "policy 2 is in force" in notices(village)
@@ -135,10 +156,10 @@ def test_a_higher_version_takes_over(village):
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_version_that_is_not_higher_is_refused_and_the_last_good_one_stays(village, version):
     village.in_force(version=2)
-    village.sign_policy(village.policy(version, release="auto"))
+    village.sign_policy(village.policy(version, hosted_identities=True))
     village.settle()
 
-    assert village.store.policy().body["release"] == "owner"
+    assert village.store.policy().body["hosted_identities"] is False
     assert any("not newer" in text for text in notices(village))
 
 
@@ -176,21 +197,21 @@ def test_a_malformed_policy_is_refused_with_the_field(village):
 
 def test_a_new_policy_judges_what_waits_for_the_owner(village):
     village.in_force(version=1)
-    rule, denied = village.submitted(), village.request(village.bob)
+    admitted, denied = village.submitted(), village.request(village.bob)
     village.submit(denied, village.bob)
     village.settle()
     only_alice = tuple(g for g in village.policy().grants if g.scientist == "alice")
-    village.sign_policy(village.policy(2, grants=only_alice, approve=(spec().code_digest,)))
+    village.sign_policy(village.policy(2, grants=only_alice, rules=(rule(spec().code_digest),)))
     village.poll()
 
-    assert village.job(rule.job_id).approved_by == "rule"
+    assert village.job(admitted.job_id).approved_by.startswith("rule known-")
     assert village.state_of(denied.job_id) == "rejected"
 
 
 def test_access_taken_back_stops_an_approved_job(village):
     village.in_force(version=1)
     request = village.approved()
-    village.in_force(version=2, grants=())
+    village.in_force(version=2, grants=(), budgets=())
 
     assert village.state_of(request.job_id) == "failed"
     assert "no access" in village.job(request.job_id).reasons[0]

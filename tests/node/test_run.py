@@ -145,9 +145,35 @@ def test_a_job_is_split_by_camera_over_the_workers_and_merged(tmp_path):
         for letter in village.alice.letters("job.state", request.job_id)
         if letter.body["state"] == "running"
     ]
-    assert shown == [[0, 2], [1, 2], [2, 2]]
+    assert shown == [[0, 2]]  # both ended before the first moment at which a run is heard of
+    assert village.job(request.job_id).shards == (2, 2)
     (asked,) = village.owner.letters("release.request")
     assert asked.attachments["output/counts"] == b'{"frames":2}'
+    village.store.close()
+
+
+def test_progress_is_told_at_the_moments_at_which_a_run_may_be_heard_of(tmp_path):
+    village = Village(tmp_path, workers=2, cameras=3).in_force()
+    told = threading.Event()
+
+    def second_shard_waits(task, _):
+        if task.program == "run" and task.request["cameras"] != ["cam0"]:
+            village.clock.forward(0.6)
+            deadline = threading.Event()
+            while not told.is_set():  # until the first one was told, at the next moment
+                record = village.store.job(request.job_id)
+                told.set() if record.shards == (1, 2) else deadline.wait(0.01)
+
+    village.sandbox.inside = second_shard_waits
+    request = village.approved(split="camera")
+    village.settle()
+
+    shown = [
+        letter.body["shards"]
+        for letter in village.alice.letters("job.state", request.job_id)
+        if letter.body["state"] == "running"
+    ]
+    assert shown == [[0, 2], [1, 2]]
     village.store.close()
 
 

@@ -1,6 +1,8 @@
 """The outbox: in order, again until it is there, and never twice."""
 
-from darkroom.errors import EnvelopeError
+import pytest
+
+from darkroom.errors import EnvelopeError, UnreachableError
 from darkroom.post.timing import MAX_AGE
 from tests.node.village import CODE
 
@@ -110,3 +112,14 @@ def test_outputs_are_removed_once_they_are_delivered(village):
 
     assert list((village.state / "outputs").iterdir()) == []
     assert len(village.alice.letters("job.result", request.job_id)) == 1
+
+
+def test_what_meets_a_gateway_that_is_away_stays_in_the_outbox(village):
+    village.in_force()
+    village.approved()
+    waiting = len(village.store.outgoing())
+    village.exchange.up = False
+    with pytest.raises(UnreachableError):
+        village.node.service.send_once()
+
+    assert len(village.store.outgoing()) == waiting > 0

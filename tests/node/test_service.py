@@ -5,10 +5,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from darkroom.errors import NameTakenError
+from darkroom.errors import IsolationError, NameTakenError, StateError
+from darkroom.node import service
 from darkroom.node.bell import Bell
 from darkroom.node.service import Backoff
-from tests.node.village import SycKeyring, Village, spec
+from tests.node.village import SycKeyring, Village, rule, spec
 
 
 DEADLINE = 20.0
@@ -16,12 +17,12 @@ DEADLINE = 20.0
 
 @contextmanager
 def serving(village: Village):
-    service = village.node.service
+    serves = village.node.service
     failed: list[BaseException] = []
 
     def run() -> None:
         try:
-            service.serve()
+            serves.serve()
         except BaseException as error:  # noqa: BLE001 - shown to the test
             failed.append(error)
 
@@ -30,7 +31,7 @@ def serving(village: Village):
     try:
         yield failed
     finally:
-        service.stop()
+        serves.stop()
         with village.exchange.changed:
             village.exchange.changed.notify_all()
         thread.join(DEADLINE)
@@ -45,7 +46,7 @@ def await_letter(person, kind, job_id=""):
 
 
 def test_a_job_goes_through_all_threads(village):
-    village.sign_policy(village.policy(approve=(spec().code_digest,), release="auto"))
+    village.sign_policy(village.policy(rules=(rule(spec().code_digest),)))
     with serving(village):
         await_letter(village.owner, "owner.notice")
         requests = [village.request() for _ in range(4)]
@@ -58,8 +59,6 @@ def test_a_job_goes_through_all_threads(village):
 
 
 def test_a_gateway_that_is_away_is_said_once_and_waited_for(village, monkeypatch):
-    from darkroom.node import service
-
     monkeypatch.setattr(service, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(service, "LONGEST_PAUSE", 0.02)
     village.exchange.up = False
@@ -149,3 +148,87 @@ def test_what_waits_at_an_unfit_node_is_told_once_at_start(village, state):
         if "cannot isolate" in str(letter.body)
     ]
     assert len(told) == 1
+
+
+def test_a_sandbox_that_cannot_even_be_tried_is_an_unfit_one(village, monkeypatch):
+    def broken():
+        raise IsolationError("bwrap is not installed", next_step="install it")
+
+    monkeypatch.setattr(village.sandbox, "probe", broken)
+
+    assert village.node.walls.probe().fit is False
+    assert "cannot isolate jobs" in village.node.walls.why_unfit()
+    assert village.store.fact("isolation")["layers"] == {"sandbox": "bwrap is not installed"}
+
+
+class FailsOnce:
+    """Raises at the first call, and is what it stands for from then on."""
+
+    def __init__(self, plain, error):
+        self.plain, self.error, self.calls = plain, error, 0
+
+    def __call__(self, *arguments, **more):
+        self.calls += 1
+        if self.calls == 1:
+            raise self.error
+        return self.plain(*arguments, **more)
+
+
+FULL = StateError("database or disk is full", next_step="make room")
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "said"),
+    [
+        ("poll_once", OSError("a private path"), "OSError: trying again"),
+        ("poll_once", FULL, "database or disk is full (next: make room)"),
+        ("work_once", FULL, "database or disk is full (next: make room)"),
+        ("send_once", FULL, None),  # the poller would say it
+    ],
+)
+def test_whatever_fails_once_is_said_and_tried_again(village, monkeypatch, step, error, said):
+    monkeypatch.setattr(service, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(service, "LONGEST_PAUSE", 0.02)
+    failing = FailsOnce(getattr(village.node.service, step), error)
+    monkeypatch.setattr(village.node.service, step, failing)
+    village.sign_policy(village.policy(rules=(rule(spec().code_digest),)))
+    with serving(village):
+        await_letter(village.owner, "owner.notice")
+        request = village.request()
+        village.submit(request)
+        await_letter(village.alice, "job.result", request.job_id)
+
+    assert failing.calls > 1
+    assert said is None or said in village.said
+    assert not any("private" in line for line in village.said)
+
+
+def test_a_full_disk_delays_the_end_of_a_lost_run_and_leaves_none_running(village, monkeypatch):
+    monkeypatch.setattr(service, "FIRST_PAUSE", 0.01)
+    village.in_force()
+    request = village.approved()
+    village.sandbox.broken = 1
+    plain = village.node.runner.interrupted
+    calls = []
+
+    def interrupted(job_id, *, lost):
+        calls.append(job_id)
+        if len(calls) < 3:
+            raise FULL
+        plain(job_id, lost=lost)
+
+    monkeypatch.setattr(village.node.runner, "interrupted", interrupted)
+    assert village.node.service.work_once()
+
+    assert village.state_of(request.job_id) == "approved"
+    assert any("disk is full" in line for line in village.said)
+
+
+def test_a_node_that_stops_leaves_the_rest_of_its_letters_at_the_gateway(village):
+    village.in_force()
+    for _ in range(2):
+        village.submit(village.request())
+    village.node.service.stop()
+
+    assert village.poll() == 0
+    assert len(village.exchange.mailboxes["north"]) == 2

@@ -32,6 +32,10 @@ version: 1
 domain: north
 grants:
   - {scientist: alice, datasets: [plaza], tiers: [reviewed]}
+budgets:
+  - {name: week, per: dataset, period_days: 7, releases: 20}
+reviews:
+  approval_days: 5
 """
 SOURCE = Path(__file__).parents[2] / "src"
 DEADLINE = 30.0
@@ -190,13 +194,88 @@ def test_a_policy_by_file_and_by_letter(place):
 
     assert "you read every job" in place.run("policy", "check", file, state=False)
     place.run("policy", "sign", file, "--out", out)
-    statement = Statement.from_mapping(json.loads(out.read_text()))
+    statement = Statement.from_mapping(json.loads(out.read_text())["policy"])
     assert 1 == SycVerifier().check_statement(statement, "policy", place.owner)["version"]
 
     file.write_text(POLICY.replace("version: 1", "version: 2"))
     place.run("policy", "sign", file)
     assert 2 == place.hear("policy", "policy")["version"]
     assert "Policy 2 of north" in place.run("policy", "show")
+
+
+def test_an_approval_is_for_some_days_and_can_be_taken_back(place):
+    digest = place.ask_review().job_digest
+    said = place.run("review", "approve", digest, "--days", "2")
+    body = place.hear("decision", "decision")
+    assert 2 * 86_400 - 1 <= body["expires_at"] - body["decided_at"] <= 2 * 86_400
+    assert ", until 20" in said
+    listed = place.run("review", "ls", "--all").split()
+    assert listed.index("approved") + 1 == listed.index("until")
+    shown = place.run("review", "show", digest)
+    assert f"darkroom review withdraw {digest}" in shown
+
+    place.run("review", "withdraw", digest, "--reason", "a mistake")
+
+    body = place.hear("decision", "decision")
+    assert ("withdraw", "code", digest) == (body["verdict"], body["subject"], body["digest"])
+    assert "withdrawn" in place.run("review", "ls", "--all")
+
+
+def test_an_approval_says_no_longer_than_the_policy_allows(place):
+    file = place.folder / "policy.yaml"
+    file.write_text(POLICY)
+    place.run("policy", "sign", file)
+    place.hear("policy", "policy")
+    place.run("review", "approve", place.ask_review().job_digest)
+
+    body = place.hear("decision", "decision")
+    assert 5 * 86_400 - 1 <= body["expires_at"] - body["decided_at"] <= 5 * 86_400
+
+
+def test_a_reviewer_has_own_keys_votes_and_signs_no_rules(place):
+    state, public = place.folder / "carol", place.folder / "carol.json"
+
+    def run(*arguments):
+        done = CliRunner().invoke(
+            cli, [*map(str, arguments), "--state", str(state)], catch_exceptions=False
+        )
+        assert 0 == done.exit_code, done.output
+        return done.stdout
+
+    run("owner", "init", "--domain", "north", "--gateway", place.address, "--name", "carol",
+        "--reviewer", "--public", public)  # fmt: skip
+    run("owner", "pin", place.node_file)
+    carol = read_public_identity(public)
+    place.pins.pin(carol)
+    place.relay.admit("carol")
+    assert "carol (reviewer)" in run("owner", "show")
+    assert carol.fingerprint in run("owner", "show")
+
+    request = job()
+    place.post.send(
+        place.post.write("review.request", "carol", review_body(request), code({"job.py": CODE}))
+    )
+    run("review", "approve", request.job_digest)
+    (delivery,) = place.post.receive(wait=DEADLINE)
+    vote = Statement.from_mapping(delivery.letter.body["decision"])
+    body = SycVerifier().check_statement(vote, "decision", carol)
+    assert ("approve", request.job_digest) == (body["verdict"], body["digest"])
+
+    file = place.folder / "policy.yaml"
+    file.write_text(POLICY)
+    for command in (("policy", "sign", file), ("owner", "invite", "bob")):
+        with pytest.raises(DarkroomError, match="carol reviews for north and does not own it"):
+            run(*command)
+
+
+def test_a_reviewer_is_asked_for_a_name(tmp_path):
+    with pytest.raises(DarkroomError, match="a name of their own"):
+        CliRunner().invoke(
+            cli,
+            ["owner", "init", "--domain", "north", "--gateway", "http://127.0.0.1:1",
+             "--reviewer", "--state", str(tmp_path)],
+            catch_exceptions=False,
+        )  # fmt: skip
 
 
 def test_quiet_prints_the_line_and_nothing_else(place):

@@ -8,6 +8,9 @@ from darkroom.model.statement import Statement
 from tests.owner.town import CODE, job, review_body
 
 
+DAY = 86_400
+
+
 def decisions(town):
     bodies = []
     for letter in town.heard():
@@ -32,6 +35,7 @@ def test_an_approval_names_exactly_one_digest_and_is_signed(town):
         "verdict": "approve",
         "reason": "looks fine",
         "decided_at": town.gateway.clock.now(),
+        "expires_at": float(int(town.gateway.clock.now() + 14 * DAY)),
     } == body
     assert 0 == len(town.desk.reviews())
     assert 1 == len(town.desk.reviews(everything=True))
@@ -77,8 +81,9 @@ def test_twelve_digits_are_enough_and_fewer_are_not(town):
 
     assert request.job_digest == town.desk.find(digits[:12])[0].digest
     assert request.job_digest == town.desk.find(f"sha256:{digits[:20]}")[0].digest
+    assert request.job_digest == town.desk.find(f"job:{request.job_id}")[0].digest
     assert request.job_digest == town.desk.find(request.job_id)[0].digest
-    for key in ("", "sha256:", digits[:11], "%", "zz", "0" * 12):
+    for key in ("", "sha256:", digits[:11], "%", "zz", "0" * 12, "job:ab", "job:" + digits[:32]):
         with pytest.raises(UnknownNameError):
             town.desk.find(key)
 
@@ -95,8 +100,7 @@ def test_two_submissions_of_the_same_job_are_decided_together(town):
     town.ask_review(job_id="01" * 16)
     town.ask_review(job_id="02" * 16)
 
-    digest, again = town.desk.reviews()
-    assert digest == again
+    (digest,) = town.desk.reviews()
     assert 2 == len(town.desk.approve(digest))
 
     assert {"01" * 16, "02" * 16} == {b["job_id"] for b in decisions(town)}
@@ -161,7 +165,7 @@ def test_one_decision_only(town):
     (case,) = town.desk.find(digest)
     town.desk.approve(digest)
 
-    assert town.desk.decide(case, "reject") is False
+    assert town.desk.decide(case, "reject") is None
     with pytest.raises(UnknownNameError):
         town.desk.reject(digest)
     assert ["approve"] == [b["verdict"] for b in decisions(town)]
@@ -214,12 +218,12 @@ def test_a_review_that_is_not_what_it_says_is_not_shown_and_cannot_be_approved(t
 
     assert case.problem
     assert {} == town.store.files(case)
-    shown = str(town.desk.show(case.job_id))
+    shown = str(town.desk.show(f"job:{case.job_id}"))
     assert "import os" not in shown
     assert "does not hold" in shown
     with pytest.raises(DeniedError, match="does not hold"):
-        town.desk.approve(case.job_id)
-    town.desk.reject(case.job_id)
+        town.desk.approve(f"job:{case.job_id}")
+    town.desk.reject(f"job:{case.job_id}")
     assert ["reject"] == [b["verdict"] for b in decisions(town)]
 
 
@@ -231,6 +235,8 @@ def test_a_review_that_is_not_what_it_says_is_not_shown_and_cannot_be_approved(t
         {"outputs": {}},
         {"outputs": {"people": {"type": "table", "sha256": "sha256:" + "0" * 64, "bytes": 1}}},
         {"job_digest": None},
+        {"request": None},
+        {"request": job(job_id="ee" * 16).to_mapping()},
         {"facts": 3},
     ],
     ids=lambda c: next(iter(c)),
@@ -241,8 +247,8 @@ def test_a_release_that_is_not_what_it_says_cannot_be_released(town, changes):
     (case,) = town.store.cases("output", waiting=True)
 
     with pytest.raises(DeniedError):
-        town.desk.release(case.job_id)
-    town.desk.withhold(case.job_id)
+        town.desk.release(f"job:{case.job_id}")
+    town.desk.withhold(f"job:{case.job_id}")
     assert ["withhold"] == [b["verdict"] for b in decisions(town)]
 
 
@@ -290,10 +296,24 @@ def test_notices_of_the_domain_and_returned_letters_are_kept(town):
 
 def test_the_files_of_old_decisions_are_dropped_and_the_record_stays(town):
     town.ask_review()
-    town.desk.approve(*town.desk.reviews())
-    town.gateway.clock.time += 31 * 86_400
+    town.desk.reject(*town.desk.reviews())
+    town.gateway.clock.time += 31 * DAY
     town.mailroom.refresh()
 
     (case,) = town.store.cases("code", waiting=False)
-    assert "approve" == case.verdict
+    assert "reject" == case.verdict
+    assert {} == town.store.files(case)
+
+
+def test_approved_code_is_kept_longer_to_compare_later_jobs_with(town):
+    town.ask_review()
+    town.desk.approve(*town.desk.reviews())
+    (case,) = town.store.cases("code", waiting=False)
+
+    town.gateway.clock.time += 179 * DAY
+    town.mailroom.refresh()
+    assert {"code/job.py"} == town.store.files(case).keys()
+
+    town.gateway.clock.time += 2 * DAY
+    town.mailroom.refresh()
     assert {} == town.store.files(case)

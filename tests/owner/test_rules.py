@@ -1,19 +1,33 @@
 """Policies rise, invitations are the owner's, and both reach the domain signed and sealed."""
 
+from dataclasses import replace
+
 import pytest
 
+from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
-from darkroom.display.review_text import plain_text
 from darkroom.errors import InputError, SpecError
+from darkroom.model.budget import Budget
+from darkroom.model.identity import PublicIdentity
+from darkroom.model.reviews import Reviewer, Reviews
 from darkroom.model.site_policy import Grant, SitePolicy
 from darkroom.model.statement import Statement
-from darkroom.owner.policy_view import policy_sheet
 from darkroom.post import Invitation
+
+
+WEEK = Budget(name="week", per="dataset", period_days=7, releases=9)
+CAROL = SycKeyring.generate("carol", "owner").identity
 
 
 def policy(version=1, domain="north", **more):
     grant = Grant(scientist="alice", datasets=("plaza",), tiers=("reviewed",))
-    return SitePolicy(version=version, domain=domain, grants=(grant,), **more)
+    fields = {"grants": (grant,), "budgets": (WEEK,), **more}
+    return SitePolicy(version=version, domain=domain, **fields)
+
+
+def reviewed_by(*identities, **more):
+    reviewers = tuple(Reviewer(name=i.name, fingerprint=i.fingerprint) for i in identities)
+    return Reviews(reviewers=reviewers, **more)
 
 
 def heard(town, kind, field):
@@ -30,9 +44,10 @@ def test_a_policy_reaches_the_domain_signed(town):
 
 
 def test_a_policy_for_a_file_is_not_sent(town):
-    statement = town.rules.sign_policy(policy(), send=False)
+    body = town.rules.sign_policy(policy(), send=False)
 
-    assert statement == town.rules.signed_policy()
+    assert Statement.from_mapping(body["policy"]) == town.rules.signed_policy()
+    assert [] == body["identities"]
     assert [] == town.heard()
 
 
@@ -41,7 +56,7 @@ def test_a_changed_policy_must_have_a_higher_version(town, version):
     town.rules.sign_policy(policy(2), send=False)
 
     with pytest.raises(SpecError, match="does not rise") as caught:
-        town.rules.sign_policy(policy(version, release="auto"), send=True)
+        town.rules.sign_policy(policy(version, hosted_identities=True), send=True)
     assert "version: 3" in caught.value.next_step
     assert [] == town.heard()
 
@@ -52,22 +67,73 @@ def test_the_same_policy_again_is_the_same_statement(town):
     assert first == town.rules.sign_policy(policy(), send=True)
 
 
-def test_a_policy_of_another_domain_is_not_signed(town):
-    with pytest.raises(SpecError, match="for east"):
-        town.rules.sign_policy(policy(domain="east"), send=True)
+@pytest.mark.parametrize(
+    ("proposal", "said"),
+    [
+        (policy(domain="east"), "for east"),
+        (policy(budgets=()), "without end"),
+        (policy(reviews=reviewed_by(CAROL)), "identity of the reviewer carol is not known"),
+    ],
+)
+def test_what_does_not_hold_is_not_signed(town, proposal, said):
+    with pytest.raises(SpecError, match=said) as caught:
+        town.rules.sign_policy(proposal, send=True)
+
+    assert caught.value.next_step
+    assert town.rules.signed_policy() is None
+    assert [] == town.heard()
 
 
-def test_what_a_policy_allows_is_said_in_plain_words():
-    text = plain_text(
-        policy_sheet(
-            policy(approve=("sha256:" + "ab" * 32,), release="auto", hosted_identities=True)
-        )
-    )
+# -------------------------------------------------------------------------------- reviewers
 
-    assert "without anybody looking" in text
-    assert "lie on the Hub" in text
-    assert "alice" in text
-    assert "It allows nothing" in plain_text(policy_sheet(SitePolicy(version=1, domain="north")))
+
+def test_reviewers_travel_with_the_policy_that_names_them(town):
+    named = policy(reviews=reviewed_by(CAROL, code=2))
+
+    body = town.rules.sign_policy(named, send=True, identities=[CAROL])
+
+    (letter,) = town.heard()
+    assert body == letter.body
+    assert [CAROL] == [PublicIdentity.from_mapping(i) for i in letter.body["identities"]]
+
+
+def test_a_reviewer_who_was_named_before_is_remembered(town):
+    town.rules.sign_policy(policy(reviews=reviewed_by(CAROL)), send=False, identities=[CAROL])
+    assert [] == town.rules.sign_policy(policy(2), send=False)["identities"]
+    town.restart()
+
+    body = town.rules.sign_policy(policy(3, reviews=reviewed_by(CAROL)), send=False)
+
+    assert [CAROL.to_mapping()] == body["identities"]
+
+
+OTHER_CAROL = SycKeyring.generate("carol", "owner").identity
+SCIENTIST = SycKeyring.generate("carol", "scientist").identity
+
+
+@pytest.mark.parametrize(
+    ("named", "given"),
+    [
+        ((), CAROL),  # the policy names nobody
+        ((CAROL,), OTHER_CAROL),  # the same name, another key
+        ((SCIENTIST,), SCIENTIST),  # not a data owner's identity
+        ((replace(CAROL, name="dan"),), CAROL),  # the same keys, another name
+    ],
+)
+@pytest.mark.attack
+def test_an_identity_that_the_policy_does_not_name_is_refused(town, named, given):
+    with pytest.raises(SpecError, match="names no reviewer carol"):
+        town.rules.sign_policy(policy(reviews=reviewed_by(*named)), send=True, identities=[given])
+
+    assert [] == town.heard()
+
+
+def test_the_owner_is_no_reviewer_beside_themselves(town):
+    for identity in (town.owner.identity, town.north.identity):
+        with pytest.raises(SpecError, match="you or your domain"):
+            town.rules.sign_policy(
+                policy(reviews=reviewed_by(identity)), send=False, identities=[identity]
+            )
 
 
 def test_an_invitation_goes_to_the_domain_sealed_and_to_the_scientist_as_a_line(town):

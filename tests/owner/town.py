@@ -1,5 +1,6 @@
 """A domain, its owner and a scientist around a gateway in memory."""
 
+from darkroom.adapters.apart import Apart
 from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sqlite.owner_store import SqliteOwnerStore
@@ -8,16 +9,20 @@ from darkroom.display.review_text import plain_text
 from darkroom.model.canonical import canonical, digest, digest_bytes
 from darkroom.model.job import Environment, JobRequest, JobSpec
 from darkroom.model.output import Scalars, Table
-from darkroom.owner import Desk, Rules
+from darkroom.owner.desk import Desk
 from darkroom.owner.mailroom import Mailroom
+from darkroom.owner.rules import Rules
 from tests.post.simulator import Gateway, HandClock, acquaint, party
 
 
+PRICE = {"releases": 1, "rows": 501, "bits": 1_000_000, "epsilon": "0", "delta": "0"}
 ALICE = SycKeyring.generate("alice", "scientist")
 CODE = b'def count(data, params):\n    """People per camera."""\n    return {"people": {"n": 3}}\n'
 
 
-def job(files=None, *, job_id="ab" * 16, submitter=ALICE.identity, **spec):
+def job(
+    files=None, *, job_id="ab" * 16, submitter=ALICE.identity, parameters=None, version="22", **spec
+):
     files = {"job.py": CODE} if files is None else files
     fields = {
         "name": "count-people",
@@ -40,8 +45,8 @@ def job(files=None, *, job_id="ab" * 16, submitter=ALICE.identity, **spec):
         audience="north",
         project="rush-hour",
         dataset="plaza",
-        dataset_version="sha256:" + "22" * 32,
-        parameters={"score": 0.3} if fields["parameter_schema"] else {},
+        dataset_version="sha256:" + version * 32,
+        parameters={"score": 0.3} if parameters is None else parameters,
     )
 
 
@@ -52,6 +57,8 @@ def review_body(request, *, submitter=ALICE.identity, mock=None):
             "decision": "review",
             "reasons": ["no rule approves this code digest: the data owner decides"],
             "policy_version": 3,
+            "rule": "",
+            "price": PRICE,
         },
         "mock": mock
         or {"seconds": 1.5, "frames": 240, "outputs": {"people": {"type": "table", "rows": 4}}},
@@ -82,10 +89,12 @@ def release_body(request, outputs=None):
     }
     body = {
         "job_id": request.job_id,
+        "request": request.to_mapping(),
         "job_digest": request.job_digest,
         "output_digest": digest(described),
         "outputs": described,
         "facts": {"seconds_bucket": 2.0, "workers": 2, "frames": 240, "interpreter": "litert"},
+        "price": PRICE,
     }
     return body, {f"output/{name}": data for name, (_, data) in outputs.items()}
 
@@ -117,6 +126,7 @@ class Town:
             **common,
             mailroom=self.mailroom,
             verifier=SycVerifier(),
+            apart=Apart("darkroom.owner.findings.child"),
             html=review_fragment,
             text=plain_text,
             suffix=" --state 'my owner'",
@@ -139,7 +149,7 @@ class Town:
         self.north.post.send(letter)
         return request
 
-    def ask_release(self, request, produced=None, **changes):
+    def ask_release(self, request, produced=None, /, **changes):
         body, attachments = release_body(request, produced)
         body |= changes
         self.north.post.send(

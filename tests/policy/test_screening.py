@@ -4,10 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from darkroom.model.airlock import Airlock
+from darkroom.model.amount import NOTHING, Amount
+from darkroom.model.approval_rule import Allowed, ApprovalRule
+from darkroom.model.budget import Account, Budget
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job import Environment, JobRequest, JobSpec, Limits
-from darkroom.model.output import Scalars
+from darkroom.model.output import Histogram, Model, Scalars, Table
+from darkroom.model.reviews import Reviews
 from darkroom.model.site_policy import Grant, SitePolicy
+from darkroom.policy.price import price
 from darkroom.policy.screening import Knowledge, released_by_rule, screen
 
 
@@ -40,8 +46,11 @@ POLICY = SitePolicy(
     version=4,
     domain="north",
     grants=(Grant(scientist="alice", datasets=("plaza",), tiers=("reviewed",)),),
+    budgets=(Budget(name="weekly", per="dataset", period_days=7, releases=3),),
 )
+RULE = ApprovalRule(name="known", code_digest=SPEC.code_digest)
 KNOWN = Knowledge(domain="north", datasets={"plaza": sha("3")}, environments={"tflite": sha("2")})
+WEEK = Account(budget=POLICY.budgets[0], holder="plaza", begins=0, ends=604_800)
 
 
 def test_what_is_allowed_waits_for_a_person():
@@ -50,8 +59,8 @@ def test_what_is_allowed_waits_for_a_person():
 
 
 def test_a_rule_on_the_code_digest_lets_it_run():
-    policy = replace(POLICY, approve=(SPEC.code_digest,))
-    assert screen(REQUEST, ALICE, policy, KNOWN).decision == "approve"
+    verdict = screen(REQUEST, ALICE, replace(POLICY, rules=(RULE,)), KNOWN)
+    assert (verdict.decision, verdict.rule) == ("approve", "known")
 
 
 def test_no_policy_denies():
@@ -86,6 +95,20 @@ DENIED = {
     "another lock": (
         REQUEST, ALICE, POLICY, replace(KNOWN, environments={"tflite": sha("7")}),
     ),
+    "no budget": (REQUEST, ALICE, replace(POLICY, budgets=()), KNOWN),
+    "a budget of another dataset": (
+        REQUEST, ALICE,
+        replace(POLICY, budgets=(replace(POLICY.budgets[0], datasets=("garage",)),)), KNOWN,
+    ),
+    "a budget of the scientist alone": (
+        REQUEST, ALICE,
+        replace(POLICY, budgets=(replace(POLICY.budgets[0], per="scientist"),)), KNOWN,
+    ),
+    "another project": (
+        REQUEST, ALICE,
+        replace(POLICY, grants=(replace(POLICY.grants[0], projects=("q",)),)), KNOWN,
+    ),
+    "spent": (REQUEST, ALICE, POLICY, replace(KNOWN, spent=((WEEK, Amount(releases=3)),))),
     "too much memory": (
         REQUEST, ALICE, replace(POLICY, limits=Limits(memory_mib=1)), KNOWN,
     ),
@@ -97,7 +120,7 @@ DENIED = {
 def test_one_reason_against_denies_and_a_rule_does_not_heal_it(case, rule):
     request, submitter, policy, known = DENIED[case]
     if rule:
-        policy = replace(policy, approve=(request.spec.code_digest,))
+        policy = replace(policy, rules=(replace(RULE, code_digest=request.spec.code_digest),))
     verdict = screen(request, submitter, policy, known)
     assert verdict.decision == "deny"
     assert all(verdict.reasons)
@@ -122,7 +145,7 @@ def test_a_job_is_allowed_exactly_when_nothing_is_against_it(
     policy = replace(
         POLICY,
         grants=POLICY.grants if granted else (),
-        approve=(SPEC.code_digest,) if rule else (),
+        rules=(RULE,) if rule else (),
         limits=Limits() if fits else Limits(wall_seconds=1),
     )
     known = Knowledge(
@@ -138,13 +161,212 @@ def test_a_job_is_allowed_exactly_when_nothing_is_against_it(
     assert verdict.reasons
 
 
-@pytest.mark.parametrize(
-    ("by_rule", "release", "expected"),
-    [(True, "auto", True), (True, "owner", False), (False, "auto", False)],
+def test_a_tier_that_touches_nothing_needs_no_budget():
+    policy = replace(POLICY, budgets=(), grants=(replace(POLICY.grants[0], tiers=("mock",)),))
+    verdict = screen(replace(REQUEST, spec=replace(SPEC, tier="mock")), ALICE, policy, KNOWN)
+    assert (verdict.decision, verdict.price) == ("review", NOTHING)
+
+
+def test_the_price_stands_in_every_verdict_that_knows_the_policy():
+    for policy in (POLICY, replace(POLICY, rules=(RULE,)), replace(POLICY, grants=())):
+        assert screen(REQUEST, ALICE, policy, KNOWN).price.releases == 1
+
+
+def test_the_last_release_fits_and_the_next_one_is_told_which_account_is_empty():
+    last = replace(KNOWN, spent=((WEEK, Amount(releases=2)),))
+    assert screen(REQUEST, ALICE, POLICY, last).decision == "review"
+    over = screen(REQUEST, ALICE, POLICY, replace(KNOWN, spent=((WEEK, Amount(releases=3)),)))
+    assert over.reasons == (
+        "the budget weekly of dataset plaza has not enough releases left until 1970-01-08",
+    )
+
+
+@pytest.mark.parametrize(("pending", "expected"), [(1, "review"), (2, "deny"), (3, "deny")])
+def test_no_more_than_so_many_jobs_of_one_person_wait(pending, expected):
+    policy = replace(POLICY, reviews=Reviews(max_pending=2))
+    verdict = screen(REQUEST, ALICE, policy, replace(KNOWN, pending=pending))
+    assert verdict.decision == expected
+
+
+def test_what_a_rule_admits_waits_for_nobody_and_is_not_counted():
+    policy = replace(POLICY, rules=(RULE,), reviews=Reviews(max_pending=1))
+    assert screen(REQUEST, ALICE, policy, replace(KNOWN, pending=9)).decision == "approve"
+
+
+def test_several_reviewers_are_announced():
+    from darkroom.model.reviews import Reviewer
+
+    two = Reviews(code=2, reviewers=(Reviewer(name="carol", fingerprint=sha("6")),))
+    verdict = screen(REQUEST, ALICE, replace(POLICY, reviews=two), KNOWN)
+    assert "2 reviewers decide" in verdict.reasons[0]
+
+
+# ------------------------------------------------------------------------------- airlock
+
+
+TABLE = Table(columns={"camera": "text", "people": "int"}, max_rows=10)
+STRICT = Airlock(
+    max_rows=10, max_columns=2, min_count=5, free_text=False, models=("npz",), max_model_kib=1
 )
-def test_only_what_a_rule_approved_leaves_without_a_person(by_rule, release, expected):
-    assert released_by_rule(by_rule, replace(POLICY, release=release)) is expected
+GOOD = {
+    "table": replace(TABLE, counts=("people",), labels={"camera": ("cam0", "cam1")}),
+    "histogram": Histogram(edges=tuple(range(11))),
+    "scalars": Scalars(names=tuple(f"n{i}" for i in range(10))),
+    "model": Model(format="npz", max_bytes=1024),
+}
+WIDER = {
+    "rows": (replace(GOOD["table"], max_rows=11), "at most 10 rows"),
+    "columns": (
+        replace(GOOD["table"], columns={**TABLE.columns, "more": "float"}), "at most 2 columns",
+    ),
+    "free text": (replace(GOOD["table"], labels={}), "needs labels"),
+    "no counts": (replace(GOOD["table"], counts=()), "needs counts"),
+    "bins": (Histogram(edges=tuple(range(12))), "at most 10 bins"),
+    "numbers": (Scalars(names=tuple(f"n{i}" for i in range(11))), "at most 10 numbers"),
+    "format": (Model(format="tflite", max_bytes=1), "none leaves here"),
+    "size": (Model(format="npz", max_bytes=1025), "at most 1 KiB"),
+}  # fmt: skip
+
+
+def judged(output):
+    request = replace(REQUEST, spec=replace(SPEC, outputs={"out": output}))
+    return screen(request, ALICE, replace(POLICY, airlock=STRICT), KNOWN)
+
+
+@pytest.mark.parametrize("case", GOOD)
+def test_what_fits_the_airlock_to_the_last_place_is_admitted(case):
+    assert judged(GOOD[case]).decision == "review"
+
+
+@pytest.mark.parametrize("case", WIDER)
+def test_what_is_declared_wider_than_the_airlock_is_denied_before_it_runs(case):
+    output, words = WIDER[case]
+    verdict = judged(output)
+    assert verdict.decision == "deny"
+    assert words in verdict.reasons[0]
+
+
+def test_texts_and_counts_are_free_where_the_owner_asks_for_neither():
+    request = replace(REQUEST, spec=replace(SPEC, outputs={"out": TABLE}))
+    assert screen(request, ALICE, POLICY, KNOWN).decision == "review"
+
+
+# ------------------------------------------------------------------------- automatic rules
+
+
+SCHEMA = {"confidence": "float", "label": "text"}
+WITH = replace(SPEC, parameter_schema=SCHEMA)
+RANGED = ApprovalRule(
+    name="ranged",
+    code_digest=WITH.code_digest,
+    parameters={
+        "confidence": Allowed(minimum=0.2, maximum=0.9),
+        "label": Allowed(one_of=("person", "vehicle")),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"confidence": 0.2, "label": "person"}, "approve"),
+        ({"confidence": 0.9, "label": "vehicle"}, "approve"),
+        ({"confidence": 0.91, "label": "person"}, "review"),
+        ({"confidence": 0.19, "label": "person"}, "review"),
+        ({"confidence": 0.5, "label": "Person"}, "review"),
+    ],
+)
+def test_a_rule_holds_within_its_ranges_only(values, expected):
+    request = replace(REQUEST, spec=WITH, parameters=values)
+    assert screen(request, ALICE, replace(POLICY, rules=(RANGED,)), KNOWN).decision == expected
+
+
+def test_a_parameter_that_the_rule_does_not_name_needs_a_person():
+    request = replace(REQUEST, spec=WITH, parameters={"confidence": 0.5, "label": "person"})
+    blind = replace(RANGED, parameters={"confidence": Allowed(anything=True)})
+    assert screen(request, ALICE, replace(POLICY, rules=(blind,)), KNOWN).decision == "review"
+
+
+MOCK_RULE = ApprovalRule(name="rehearsal", tier="mock")
+
+
+@pytest.mark.parametrize(("tier", "expected"), [("mock", "approve"), ("reviewed", "review")])
+def test_a_rule_for_mock_admits_any_code_and_nothing_on_footage(tier, expected):
+    both = (replace(POLICY.grants[0], tiers=("mock", "reviewed")),)
+    policy = replace(POLICY, grants=both, rules=(MOCK_RULE,))
+    request = replace(REQUEST, spec=replace(SPEC, tier=tier))
+    assert screen(request, ALICE, policy, KNOWN).decision == expected
+
+
+@pytest.mark.parametrize(
+    ("by_rule", "rules", "expected"),
+    [
+        (True, (replace(RULE, release="auto"),), True),
+        (True, (RULE,), False),
+        (True, (), False),
+        (False, (replace(RULE, release="auto"),), False),
+    ],
+)
+def test_only_what_a_rule_approved_leaves_without_a_person(by_rule, rules, expected):
+    policy = replace(POLICY, rules=rules)
+    assert released_by_rule(REQUEST, policy, by_rule=by_rule) is expected
+
+
+def test_what_ran_on_mock_leaves_without_a_person():
+    request = replace(REQUEST, spec=replace(SPEC, tier="mock"))
+    assert released_by_rule(request, replace(POLICY, rules=(MOCK_RULE,)), by_rule=True)
 
 
 def test_without_a_policy_nothing_leaves_without_a_person():
-    assert not released_by_rule(True, None)
+    assert not released_by_rule(REQUEST, None, by_rule=True)
+
+
+# -------------------------------------------------------------------------- what is told
+
+
+@pytest.mark.parametrize("case", DENIED)
+def test_every_reason_is_a_text_and_every_verdict_names_its_policy(case):
+    verdict = screen(*DENIED[case])
+    assert verdict.policy_version == POLICY.version
+    assert all(isinstance(reason, str) for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize("rules", [(), (RULE,)])
+def test_a_verdict_that_admits_names_its_policy_too(rules):
+    assert screen(REQUEST, ALICE, replace(POLICY, rules=rules), KNOWN).policy_version == 4
+
+
+def test_it_is_told_who_decides_and_why_nobody_does():
+    assert "the data owner decides" in screen(REQUEST, ALICE, POLICY, KNOWN).reasons[0]
+    (alone,) = screen(REQUEST, ALICE, None, KNOWN).reasons
+    assert "no policy" in alone
+
+
+def test_it_is_told_how_many_jobs_may_wait():
+    policy = replace(POLICY, reviews=Reviews(max_pending=2))
+    (reason,) = screen(REQUEST, ALICE, policy, replace(KNOWN, pending=2)).reasons
+    assert reason.startswith("2 of your jobs wait")
+
+
+def test_the_price_is_that_under_the_airlock_of_the_policy():
+    table = Table(
+        columns={"people": "int"}, max_rows=4, counts=("people",), bounds={"people": (0, 63)}
+    )
+    spec = replace(SPEC, outputs={"out": table})
+    for airlock in (Airlock(round_counts=1), Airlock(round_counts=8)):
+        verdict = screen(
+            replace(REQUEST, spec=spec), ALICE, replace(POLICY, airlock=airlock), KNOWN
+        )
+        assert verdict.price == price(spec, airlock)
+
+
+def test_a_budget_that_names_the_dataset_covers_it():
+    named = replace(POLICY, budgets=(replace(POLICY.budgets[0], datasets=("plaza",)),))
+    assert screen(REQUEST, ALICE, named, KNOWN).decision == "review"
+
+
+@pytest.mark.parametrize(("least", "expected"), [(1, "review"), (2, "deny")])
+def test_counts_are_needed_as_soon_as_a_row_must_rest_on_several(least, expected):
+    request = replace(REQUEST, spec=replace(SPEC, outputs={"out": TABLE}))
+    policy = replace(POLICY, airlock=Airlock(min_count=least, free_text=True))
+    assert screen(request, ALICE, policy, KNOWN).decision == expected

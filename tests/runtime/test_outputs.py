@@ -87,11 +87,22 @@ def test_scalars_and_their_names() -> None:
             encode("s", output, wrong)
 
 
+@pytest.mark.parametrize("count", [-1, 0.5, float("nan"), 1 << 60, True, "3"])
+def test_what_says_how_many_is_a_whole_number(count: object) -> None:
+    for output, value in (
+        (Scalars(names=("n",), counts=("n",)), {"n": count}),
+        (Table(columns={"n": "int"}, max_rows=1, counts=("n",)), [(count,)]),
+        (Histogram(edges=(0, 1)), [count]),
+    ):
+        with pytest.raises(OutputError):
+            encode("x", output, value)
+
+
 @pytest.mark.parametrize(
     "value",
     [
         [3, 4],
-        np.array([3, 4]),
+        np.array([3.0, 4.0]),
         {"edges": [0, 1, 2.5], "counts": [3, 4]},
         (np.array([3, 4]), np.array([0, 1, 2.5])),
     ],
@@ -102,7 +113,8 @@ def test_histograms(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [[1], [1, -1], [1, None], {"edges": [0, 1, 2], "counts": [1, 2]}, 5]
+    "value",
+    [[1], [1, -1], [1, None], [1, 0.5], [1, 1e300], {"edges": [0, 1, 2], "counts": [1, 2]}, 5],
 )
 def test_other_histograms_are_refused(value: object) -> None:
     with pytest.raises(OutputError):

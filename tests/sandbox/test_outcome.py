@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.adapters.sandbox.outcome import CLASS_NAME, Seen, judge, read_report
+from darkroom.adapters.sandbox.outcome import Seen, judge, limit_words, read_report
+from darkroom.model.error_class import ERROR_CLASSES
 from darkroom.model.job import Limits
 
 
@@ -61,13 +62,35 @@ def test_done_and_cancelled() -> None:
     assert judge(replace(SEEN, stopped="cancelled"), LIMITS).status == "cancelled"
 
 
-@given(st.binary(max_size=300) | st.text().map(_report))
-def test_whatever_a_job_reports_only_a_class_name_comes_out(report: bytes) -> None:
-    name, number = read_report(report)
-    assert CLASS_NAME.fullmatch(name)
-    assert isinstance(number, int)
+@pytest.mark.parametrize(
+    ("told", "crosses"),
+    [
+        ("Secret1011", "Exception"),
+        ("ModuleNotFoundError", "ImportError"),
+        ("ModelRefusedError", "DataError"),
+        ("__import__", "Exception"),
+        ("a b", "Exception"),
+        ("", "Exception"),
+        (None, "Exception"),
+        (5, "Exception"),
+        (["E"], "Exception"),
+    ],
+)
+def test_a_job_does_not_choose_the_words_for_its_end(told: object, crosses: str) -> None:
+    assert judge(replace(SEEN, report=_report(told)), LIMITS).error_class == crosses
 
 
-@pytest.mark.parametrize("error", ["a b", "é", "x" * 62, "", None, 5, ["E"], "E\n"])
-def test_other_words_become_exception(error: object) -> None:
-    assert read_report(_report(error)) == ("Exception", 0)
+@given(
+    st.binary(max_size=300) | st.builds(_report, st.text(), st.integers(0, 200) | st.text()),
+    st.integers(0, 255),
+)
+def test_whatever_a_job_reports_the_words_are_of_a_closed_list(report: bytes, code: int) -> None:
+    outcome = judge(replace(SEEN, code=code, report=report), LIMITS)
+
+    assert outcome.error_class in ("", *ERROR_CLASSES)
+    assert outcome.limit in ("", *limit_words(LIMITS).values())
+    assert isinstance(read_report(report)[1], int)
+
+
+def test_the_endings_of_a_job_are_five_bits() -> None:
+    assert len(ERROR_CLASSES) + len(limit_words(LIMITS)) <= 32

@@ -1,6 +1,7 @@
 """One scientist and two domains with real keys, over a relay that lives in memory."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +14,11 @@ from darkroom.adapters.sqlite.scientist_store import SqliteScientistStore
 from darkroom.bootstrap.scientist_display import ScientistRenderer
 from darkroom.display.progress import Quiet
 from darkroom.errors import UnknownNameError, UnreachableError
+from darkroom.model.airlock import Airlock
 from darkroom.model.canonical import canonical, digest_bytes
 from darkroom.model.dataset import Camera, DatasetCard
 from darkroom.model.output import output_to_mapping
+from darkroom.policy.price import price
 from darkroom.ports import Parcel
 from darkroom.post import Post
 from darkroom.scientist.advice import headline
@@ -54,6 +57,9 @@ class Exchange:
     identities: dict[str, Any] = field(default_factory=dict)
     down: bool = False
     cursor: int = 0
+    # What the domains do, and how time passes, while somebody waits for a letter.
+    meanwhile: list[Callable[[], None]] = field(default_factory=list)
+    sleep: Callable[[float], None] = lambda _seconds: None
 
 
 class MemoryRelay:
@@ -92,6 +98,11 @@ class MemoryRelay:
         exchange.boxes.setdefault(recipient, []).append(parcel)
 
     def receive(self, *, wait):
+        if wait and not self._up().boxes.get(self.name):
+            for step in self.exchange.meanwhile:
+                step()
+            if not self.exchange.boxes.get(self.name):
+                self.exchange.sleep(wait)
         return list(self._up().boxes.get(self.name, []))
 
     def acknowledge(self, cursor):
@@ -150,6 +161,7 @@ class DomainEnd:
                 for n, d in outputs.items()
             },
             "facts": {"seconds_bucket": "1-10", "workers": 1, "frames": 9, "interpreter": "litert"},
+            "price": price(request.spec, Airlock()).to_mapping(),
         }
 
     def release(self, request: Any, outputs: dict[str, bytes], **changed: Any) -> None:
@@ -237,6 +249,11 @@ def bench(tmp_path, keys) -> Bench:
     """A session at two domains."""
     exchange, clock, verifier = Exchange(), HandClock(), SycVerifier()
     domains = {}
+
+    def pause(seconds: float) -> None:
+        clock.time += seconds
+
+    exchange.sleep = pause
     for name in ("north", "east"):
         ring = keys[name]
         pins = SqlitePins(tmp_path / f"{name}.sqlite")
@@ -263,9 +280,6 @@ def bench(tmp_path, keys) -> Bench:
         relay = MemoryRelay(exchange, "alice")
         post = Post(relay=relay, keyring=keys["alice"], verifier=verifier, pins=pins, clock=clock)
 
-        def pause(seconds: float) -> None:
-            clock.time += seconds
-
         return Session(
             identity=keys["alice"].identity,
             gateway="http://127.0.0.1:1",
@@ -281,7 +295,7 @@ def bench(tmp_path, keys) -> Bench:
             renderer=ScientistRenderer(clock),
             progress=lambda title: Quiet(title, headline, clock.now),
             say=said.append,
-            pause=pause,
+            pause=exchange.sleep,
         )
 
     return Bench(open_session(), domains, exchange, clock, runner, said, open_session)

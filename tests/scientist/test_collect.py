@@ -6,7 +6,13 @@ import pytest
 
 import darkroom
 from darkroom.errors import DeniedError, JobFailedError, TrustError, UnknownNameError
+from darkroom.model.amount import Amount
+from darkroom.model.budget import Budget
 from darkroom.model.canonical import canonical
+from darkroom.model.reviews import Reviews
+from darkroom.policy.ledger import accounts, against
+from darkroom.policy.owner_word import void
+from darkroom.scientist.results import DomainResult
 from tests.scientist.conftest import request_in
 
 
@@ -84,6 +90,34 @@ def test_the_log_comes_only_when_it_was_released(sent):
 
     assert submission.results["north"].log == "hello\n"
     assert list(submission.results["north"]) == ["counts"]
+
+
+def test_a_release_names_everybody_who_reviewed_and_its_price(sent):
+    bench, submission, request, _ = sent
+    bench.domains["north"].release(
+        request, {"counts": TABLE}, approved_by="rule counting", released_by="north-owner, carol"
+    )
+    submission.wait()
+
+    result = submission.results["north"]
+    assert result.approved_by == "rule counting"
+    assert result.released_by == "north-owner, carol"
+    assert (result.price.releases, result.price.rows) == (1, 10)
+    assert "1 release, 10 rows" in repr(result)
+    assert submission.summary()["north"]["jobs"][0]["price"] == result.price.to_mapping()
+
+
+def test_a_result_from_before_there_were_prices_is_still_read(sent):
+    bench, submission, request, _ = sent
+    bench.domains["north"].release(request, {"counts": TABLE})
+    submission.wait()
+    kept = bench.session.store.result(request.job_id)
+    del kept.release["body"]["price"]
+
+    result = DomainResult(request, kept, renderer=bench.session.renderer)
+
+    assert result.price is None
+    assert "released by" in repr(result)
 
 
 # ---------------------------------------------------------------------------- the attacks
@@ -164,6 +198,44 @@ def a_field_too_many(bench, request):
     bench.domains["north"].release(request, {"counts": TABLE}, note="hello")
 
 
+def no_price(bench, request):
+    body = bench.domains["north"].release_body(request, {"counts": TABLE})
+    del body["price"]
+    statement = bench.domains["north"].keyring.sign("release", body).to_mapping()
+    bench.domains["north"].send_result(request, statement, {"counts": TABLE})
+
+
+def a_price_of_text(bench, request):
+    bench.domains["north"].release(request, {"counts": TABLE}, price="much")
+
+
+def a_price_below_nothing(bench, request):
+    price = {**Amount().to_mapping(), "releases": -1}
+    bench.domains["north"].release(request, {"counts": TABLE}, price=price)
+
+
+def a_price_beyond_bounds(bench, request):
+    price = {**Amount(releases=1).to_mapping(), "bits": 1 << 70}
+    bench.domains["north"].release(request, {"counts": TABLE}, price=price)
+
+
+def a_release_that_is_not_counted(bench, request):
+    bench.domains["north"].release(request, {"counts": TABLE}, price=Amount().to_mapping())
+
+
+def approved_by_nobody(bench, request):
+    bench.domains["north"].release(request, {"counts": TABLE}, approved_by="")
+
+
+def approved_by_a_sentence(bench, request):
+    bench.domains["north"].release(request, {"counts": TABLE}, approved_by="olga, <b>Carol</b>")
+
+
+def released_by_a_crowd(bench, request):
+    crowd = ", ".join(f"olga{n}" for n in range(100))
+    bench.domains["north"].release(request, {"counts": TABLE}, released_by=crowd)
+
+
 def no_release_at_all(bench, request):
     bench.domains["north"].send_result(request, {}, {"counts": TABLE})
 
@@ -175,7 +247,9 @@ def no_release_at_all(bench, request):
         tampered_output, broken_signature, another_kind, another_job_digest,
         another_dataset_version, another_domain, an_undeclared_output, a_missing_output,
         too_many_rows, a_text_as_long_as_a_picture, other_columns, not_json, unknown_facts,
-        a_field_too_many, no_release_at_all,
+        a_field_too_many, no_release_at_all, no_price, a_price_of_text, a_price_below_nothing,
+        a_price_beyond_bounds, a_release_that_is_not_counted, approved_by_nobody,
+        approved_by_a_sentence, released_by_a_crowd,
     ],
 )  # fmt: skip
 def test_a_result_that_does_not_fit_is_never_shown(sent, attack):
@@ -282,6 +356,56 @@ def test_a_rejected_job_says_why(sent):
     with pytest.raises(DeniedError, match="limit wall_seconds is above"):
         submission.results["north"]
     assert "limit wall_seconds" in repr(submission)
+
+
+def spent_reason() -> str:
+    """What a node says when a budget has not enough left."""
+    week = Budget(name="week", per="dataset", period_days=7, releases=0)
+    found = accounts([week], dataset="plaza", scientist="alice", project="p", at=1_800_000_000.0)
+    return against(Amount(releases=1), [(found[0], Amount())])[0]
+
+
+@pytest.mark.parametrize(
+    ("reason", "next_step"),
+    [
+        (spent_reason(), "whole again on 2027-01-21"),
+        ("20 of your jobs wait for review here already, which is the most", "cancel some"),
+        ("the policy has no budget for dataset plaza", "put a budget for the dataset"),
+        ("output counts needs labels for each text column", "declare the outputs"),
+        ("limit wall_seconds is above what the policy allows", "session.cost(job, datasets)"),
+        ("the approval was withdrawn: too many", "submit it again"),
+    ],
+)
+def test_what_to_do_after_a_rejection_depends_on_the_reason(sent, reason, next_step):
+    bench, submission, request, _ = sent
+    bench.domains["north"].say(request.job_id, "rejected", reason)
+    submission.wait()
+
+    with pytest.raises(DeniedError) as denied:
+        submission.results["north"]
+    assert reason in denied.value.message
+    assert next_step in denied.value.next_step
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        void(1.0, now=2.0, stale=False, reviews=Reviews()),
+        void(0.0, now=2.0, stale=True, reviews=Reviews()),
+        "the approval was withdrawn: I changed my mind",
+    ],
+)
+def test_an_approval_that_holds_no_more_is_told_apart_from_a_no(sent, reason):
+    bench, submission, request, _ = sent
+    bench.domains["north"].say(request.job_id, "approved")
+    submission.refresh()
+    bench.domains["north"].say(request.job_id, "rejected", reason)
+    submission.wait()
+
+    assert "approval void" in repr(submission)
+    assert f"north: {reason}" in repr(submission)
+    with pytest.raises(DeniedError, match="the approval"):
+        submission.results["north"]
 
 
 @pytest.mark.parametrize(

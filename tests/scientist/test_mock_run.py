@@ -8,7 +8,9 @@ import pytest
 import darkroom
 from darkroom.bootstrap.mock_shop import LocalMockRunner, MockFaces
 from darkroom.errors import InputError, JobFailedError, OutputError, SpecError
+from darkroom.model.airlock import Airlock
 from darkroom.model.dataset import Camera
+from darkroom.scientist.domain import RemoteDataset
 from tests.scientist.conftest import a_card
 
 
@@ -67,6 +69,34 @@ def test_an_own_merge_gets_the_parts(dataset):
 
     assert result["sums"] == {"frames": 2}
     assert len(result["rows"]) == 2
+
+
+def test_mock_results_pass_the_airlock_that_the_domain_publishes(dataset):
+    airlock = Airlock(min_count=5, round_counts=10)
+    counted = darkroom.Scalars(names=("frames", "few"), counts=("frames", "few"))
+
+    @darkroom.job(outputs={"sums": counted})
+    def rounded(data, params):
+        return {"sums": {"frames": data.count(), "few": 4}}
+
+    there = RemoteDataset(
+        dataset.card, session=dataset.session, renderer=dataset._renderer, airlock=airlock
+    )
+
+    assert rounded.run_on_mock(dataset)["sums"] == {"frames": 12, "few": 4}
+    assert rounded.run_on_mock(there)["sums"] == {"frames": 10, "few": 0}
+
+
+def test_what_the_airlock_refuses_is_told_to_the_author_in_full(dataset):
+    @darkroom.job(outputs={"rows": darkroom.Table(columns={"note": "text"}, max_rows=9)})
+    def smuggle(data, params):
+        return {"rows": [("aGk3Zq1xX9Lw" * 4,)]}
+
+    with pytest.raises(OutputError) as caught:
+        smuggle.run_on_mock(dataset)
+
+    assert "column note holds texts that look encoded" in caught.value.message
+    assert "aGk3" not in str(caught.value)
 
 
 def test_the_same_run_is_not_done_twice(dataset):

@@ -4,9 +4,9 @@ import threading
 from pathlib import Path
 
 from darkroom.adapters.clock import SystemClock
-from darkroom.config import DomainConfig, s3_endpoint, s3_keys
-from darkroom.errors import SpecError
+from darkroom.config import s3_endpoint, s3_keys
 from darkroom.model.dataset import Manifest
+from darkroom.model.domain_config import DomainConfig
 from darkroom.ports import FootageStore
 
 
@@ -18,15 +18,7 @@ def open_footage(state: Path, domain: DomainConfig) -> FootageStore:
 
     Nothing is read before the first use, so that a node starts (and stays small) while the
     object store is away.
-
-    Raises:
-        SpecError: it names neither.
     """
-    if domain.footage != "folder" and not domain.footage.startswith("s3://"):
-        raise SpecError(
-            f"footage of {domain.domain} is {ascii(domain.footage)[:80]}",
-            next_step="write 'folder' or 's3://<bucket>' in domain.yaml",
-        )
     return LateFootage(state, domain.footage.removeprefix("s3://"))
 
 
@@ -54,6 +46,10 @@ class LateFootage:
     def materialise(self, version: str) -> Path:
         """See `FootageStore.materialise`."""
         return self._store().materialise(version)
+
+    def erase(self, version: str) -> None:
+        """See `FootageStore.erase`."""
+        self._store().erase(version)
 
     def describe(self) -> str:
         """See `FootageStore.describe`."""

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from darkroom.adapters.sandbox.runtimes import describe_runtime
 from darkroom.bootstrap import privileges
 from darkroom.bootstrap.footage import open_footage
 from darkroom.bootstrap.node import open_store
-from darkroom.config import REPOSITORY, DatasetConfig, DomainConfig, read_yaml
+from darkroom.config import REPOSITORY, read_yaml
 from darkroom.errors import InputError, SpecError, StateError
 from darkroom.model.dataset import DatasetCard
+from darkroom.model.domain_config import CameraConfig, DatasetConfig, DomainConfig
 from darkroom.node.dataset_card import card_of
 from darkroom.node.footage_source import (
     RECIPES,
@@ -24,6 +25,8 @@ from darkroom.node.footage_source import (
 )
 from darkroom.node.ingest import Ingest, Ingested, IngestPlan, IngestProgress
 from darkroom.node.labels import LabelFormat, Labels, read_labels
+from darkroom.node.retention import LAST_FRAME
+from darkroom.policy.retention import last_frame
 from darkroom.ports import Runtime
 from darkroom.scene.recipe import WorldRecipe
 from darkroom.scene.world import World
@@ -39,7 +42,7 @@ class Request:
     Attributes:
         sources: paths; of a world recipe there is one, else one for each camera.
         labels: files or folders, one for each source, or none.
-        masks: camera -> polygons, beside those of `domain.yaml`.
+        masks: camera -> polygons, beside those of its camera in `domain.yaml`.
         start: Unix seconds of the first frame; None: `domain.yaml`, else the file's time.
     """
 
@@ -53,7 +56,7 @@ class Request:
     fps: float = 0.0
 
 
-def plan_of(request: Request) -> IngestPlan:
+def plan_of(request: Request, domain: DomainConfig) -> IngestPlan:
     """Look at the sources and the labels; nothing is decoded.
 
     Raises:
@@ -61,9 +64,7 @@ def plan_of(request: Request) -> IngestPlan:
         DataError: a source or the labels cannot be read.
     """
     dataset = request.dataset
-    masks = {camera: tuple(polygons) for camera, polygons in dataset.masks.items()}
-    for camera, polygons in request.masks.items():
-        masks[camera] = (*masks.get(camera, ()), *polygons)
+    masks = {camera: tuple(polygons) for camera, polygons in request.masks.items()}
     classes = dataset.classes or CLASSES
     start = request.start if request.start is not None else dataset.start or None
     world = [path for path in request.sources if path.suffix.lower() in RECIPES]
@@ -73,16 +74,18 @@ def plan_of(request: Request) -> IngestPlan:
                 "a world recipe names its own cameras and knows its own labels",
                 next_step="give the recipe alone",
             )
-        sources = _world(world[0], masks, start or 0.0)
+        sources = _world(world[0], masks, start or 0.0, domain.cameras_of(dataset))
         return IngestPlan(dataset=dataset.name, sources=sources, classes=classes)
     _require_pairs(request)
+    known = domain.cameras_of(dataset)
+    _require_cameras(request.cameras, known)
     sources = tuple(
         footage_source(
             path,
             camera=camera,
             fps=request.fps,
             start=start,
-            masks=masks.pop(camera, ()),
+            masks=(*_burnt(known, camera), *masks.pop(camera, ())),
         )
         for path, camera in zip(request.sources, request.cameras, strict=True)
     )
@@ -112,8 +115,26 @@ def _require_pairs(request: Request) -> None:
         )
 
 
+def _require_cameras(cameras: Iterable[str], known: Mapping[str, CameraConfig]) -> None:
+    """A misspelt camera would be stored without its masks."""
+    for camera in cameras:
+        if known and camera not in known:
+            raise InputError(
+                f"domain.yaml gives this dataset no camera {ascii(camera)[:80]}",
+                next_step=f"use one of: {', '.join(known)}, or add it with its masks",
+            )
+
+
+def _burnt(known: Mapping[str, CameraConfig], camera: str) -> tuple[Polygon, ...]:
+    masks = known[camera].masks if camera in known else ()
+    return tuple([[*point] for point in polygon] for polygon in masks)
+
+
 def _world(
-    path: Path, masks: dict[str, tuple[Polygon, ...]], start: float
+    path: Path,
+    drawn: dict[str, tuple[Polygon, ...]],
+    start: float,
+    known: Mapping[str, CameraConfig],
 ) -> tuple[FootageSource, ...]:
     mapping = read_yaml(path)
     try:
@@ -124,11 +145,13 @@ def _world(
         ) from error
     world = World(recipe)
     cameras = {c.id: (c.fps, world.frame_count(c.id)) for c in world.cameras}
-    if unknown := sorted(set(masks) - set(cameras)):
+    _require_cameras(cameras, known)
+    if unknown := sorted(set(drawn) - set(cameras)):
         raise InputError(
             f"there are masks for {', '.join(unknown)}, and no such camera",
             next_step=f"the cameras of this world are {', '.join(cameras)}",
         )
+    masks = {camera: (*_burnt(known, camera), *drawn.get(camera, ())) for camera in cameras}
     return world_sources(recipe.to_mapping(), cameras=cameras, start=start, masks=masks)
 
 
@@ -166,7 +189,7 @@ def ingest(
             f"there is no node's state at {state}", next_step="run `darkroom node init`"
         )
     state = state.resolve()
-    plan = plan_of(request)
+    plan = plan_of(request, domain)
     runtime = decode_runtime()
     folders = {
         source.path if source.path.is_dir() else source.path.parent
@@ -188,6 +211,7 @@ def ingest(
         )
         nouns = open_store(state)
         try:
+            nouns.set_fact(LAST_FRAME.format(done.manifest.version), last_frame(done.manifest))
             nouns.register_dataset(card, done.manifest.version)
         finally:
             nouns.close()

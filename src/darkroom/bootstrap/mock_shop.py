@@ -106,6 +106,7 @@ class _Run:
     def _inspected(self, final: Path, frames: int) -> MockOutcome:
         kept = self._work / "kept"
         inspected = self._program("inspect", kept, parts=final)
+        self._note(inspected)  # why, in full: a domain tells one of a few sentences
         if inspected.status != "done":
             return self._ended(inspected.status, inspected.limit, inspected.error_class)
         problems = json.loads((kept / MANIFEST).read_bytes())["problems"]
@@ -142,6 +143,7 @@ class _Run:
             "outputs": {n: output_to_mapping(o) for n, o in task.outputs.items()},
             "cameras": cameras,
             "interpreter": "litert",
+            "airlock": task.airlock.to_mapping(),
             "seed": SEED,
         }
         return run_task_locally(

@@ -9,8 +9,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,194 +21,23 @@ from darkroom.adapters.sandbox.runtimes import describe_runtime
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
 from darkroom.bootstrap import privileges
 from darkroom.bootstrap.footage import open_footage
-from darkroom.config import REPOSITORY, DomainConfig
+from darkroom.bootstrap.node_assembly import Parts, assemble
+from darkroom.bootstrap.node_mocks import NodeMocks
+from darkroom.config import REPOSITORY
 from darkroom.errors import SpecError, StateError
+from darkroom.model.domain_config import DomainConfig
 from darkroom.model.identity import PublicIdentity
-from darkroom.node.admit import Admission
-from darkroom.node.bell import Bell
-from darkroom.node.cancel import Cancellation
-from darkroom.node.code_shelf import CodeShelf
-from darkroom.node.disclose import Disclosure
-from darkroom.node.enrol import Enrolment
-from darkroom.node.intake import Intake
-from darkroom.node.journal import Journal
-from darkroom.node.keep import Housekeeping
-from darkroom.node.laws import Laws
-from darkroom.node.present import Presence
-from darkroom.node.recover import recover, sweep
-from darkroom.node.review import Review
-from darkroom.node.run import Runner
-from darkroom.node.send import Sender
-from darkroom.node.service import Service
-from darkroom.node.walls import Walls
-from darkroom.ports import Clock, FootageStore, Keyring, Relay, Runtime, Sandbox, Verifier
-from darkroom.post import Post
+from darkroom.ports import FootageStore, Runtime, Sandbox
 
 
-DATABASE, KEYS, LOCK, SIGNED_POLICY = "node.db", "keys.json", "lock", "policy.signed.json"
+DATABASE, KEYS, LOCK = "node.db", "keys.json", "lock"
 LOCKS = {"litert": "runtime-litert", "tflite-runtime": "runtime-tflite-runtime"}
 STACK = 512 << 10  # bytes per thread; the default reserves 8 MiB each
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """The outside of a node: everything that a test may put another thing in place of."""
-
-    store: SqliteNodeStore
-    keyring: Keyring
-    verifier: Verifier
-    relay: Relay
-    sandbox: Sandbox
-    footage: FootageStore
-    runtimes: Callable[[], Mapping[str, Runtime]]
-    clock: Clock
-    free_bytes: Callable[[], int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """A node that is put together and not started."""
-
-    service: Service
-    runner: Runner
-    walls: Walls
-    presence: Presence
-    recover: Callable[[], int]
-
-
-def assemble(
-    parts: Parts,
-    *,
-    state: Path,
-    title: str,
-    owner: str,
-    workers: int,
-    say: Callable[[str], None],
-) -> Node:
-    """Connect the hops. Starts nothing and reads nothing."""
-    store, clock, keyring = parts.store, parts.clock, parts.keyring
-    identity = keyring.identity
-    bell, stopping = Bell(), threading.Event()
-    journal = Journal(store=store, clock=clock, domain=identity.name, owner=owner, ring=bell.ring)
-    walls = Walls(sandbox=parts.sandbox, store=store)
-    laws = Laws(store=store, domain=identity.name, runtimes=parts.runtimes)
-    shelf = CodeShelf(state / "code")
-    scratch = state / "scratch"
-    disclosure = Disclosure(
-        journal=journal,
-        laws=laws,
-        keyring=keyring,
-        sandbox=parts.sandbox,
-        folder=state / "outputs",
-    )
-    admission = Admission(
-        store=store,
-        journal=journal,
-        shelf=shelf,
-        laws=laws,
-        clock=clock,
-        free_bytes=parts.free_bytes,
-        why_waiting=walls.why_unfit,
-    )
-    review = Review(
-        store=store,
-        journal=journal,
-        verifier=parts.verifier,
-        clock=clock,
-        domain=identity.name,
-        admission=admission,
-        disclosure=disclosure,
-        why_waiting=walls.why_unfit,
-    )
-    intake = Intake(
-        store=store,
-        journal=journal,
-        clock=clock,
-        admission=admission,
-        review=review,
-        cancellation=Cancellation(store=store, journal=journal),
-        enrolment=Enrolment(store=store, journal=journal, keyring=keyring, verifier=parts.verifier),
-    )
-    runner = Runner(
-        store=store,
-        journal=journal,
-        shelf=shelf,
-        laws=laws,
-        footage=parts.footage,
-        runtimes=parts.runtimes,
-        sandbox=parts.sandbox,
-        disclosure=disclosure,
-        clock=clock,
-        pool=ThreadPoolExecutor(workers, thread_name_prefix="shard"),
-        workers=workers,
-        scratch=scratch,
-        stopping=stopping.is_set,
-    )
-    presence = Presence(
-        store=store,
-        laws=laws,
-        relay=parts.relay,
-        keyring=keyring,
-        runtimes=parts.runtimes,
-        title=title,
-        owner=owner,
-        workers=workers,
-        why_unfit=walls.why_unfit,
-    )
-
-    def post() -> Post:
-        return Post(
-            relay=parts.relay,
-            keyring=keyring,
-            verifier=parts.verifier,
-            pins=store,
-            clock=clock,
-            on_warning=say,
-        )
-
-    service = Service(
-        identity=identity,
-        store=store,
-        journal=journal,
-        intake=intake,
-        presence=presence,
-        sender=Sender(
-            store=store,
-            journal=journal,
-            post=post(),
-            relay=parts.relay,
-            clock=clock,
-            state=state,
-            fingerprint=identity.fingerprint,
-        ),
-        runner=runner,
-        walls=walls,
-        relay=parts.relay,
-        post=post(),
-        clock=clock,
-        bell=bell,
-        stopping=stopping,
-        workers=workers,
-        housekeeping=Housekeeping(
-            store=store,
-            review=review,
-            owner=owner,
-            clock=clock,
-            policy_file=state / SIGNED_POLICY,
-            sweep=lambda: sweep(store=store, shelf=shelf, disclosure=disclosure),
-            say=say,
-        ).tend,
-        say=say,
-    )
-    return Node(
-        service=service,
-        runner=runner,
-        walls=walls,
-        presence=presence,
-        recover=lambda: recover(
-            store=store, runner=runner, shelf=shelf, disclosure=disclosure, scratch=scratch
-        ),
-    )
+def hold(wish: threading.Event, seconds: float) -> None:
+    """Wait, unless the job is cancelled meanwhile."""
+    wish.wait(seconds)
 
 
 # ------------------------------------------------------------------------- the state folder
@@ -364,6 +191,7 @@ def _serve(
         )
     clock = SystemClock()
     store = SqliteNodeStore(state / DATABASE)
+    store.verify()
     relay = closing.enter_context(HttpRelay(gateway, keyring, clock))
     node = assemble(
         Parts(
@@ -376,11 +204,16 @@ def _serve(
             runtimes=lambda: runtimes,
             clock=clock,
             free_bytes=lambda: shutil.disk_usage(state).free,
+            mock=NodeMocks(state / "mocks"),
+            pause=hold,
         ),
         state=state,
         title=domain.title,
         owner=store.fact("owner"),
         workers=domain.workers,
+        retention_days={
+            d.name: d.retention_days for d in domain.datasets if d.retention_days is not None
+        },
         say=say,
     )
     threading.stack_size(STACK)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
+from darkroom.errors import StateError
 from darkroom.model.dataset import DatasetCard
 
 
@@ -16,7 +17,8 @@ class NodeStatus:
     Attributes:
         isolation: layer -> "holds" or why not; as the last start found it.
         waiting: letters in the outbox, by kind.
-        problems: letters that could not be delivered, and the newest that were put aside.
+        problems: damage of the file, letters that could not be delivered, and the newest that
+            were put aside.
     """
 
     running: bool
@@ -58,6 +60,7 @@ def node_status(state: Path) -> NodeStatus:
             waiting=waiting,
             scientists=[name for name in store.names() if name != owner],
             problems=[
+                *_damage(store),
                 *(f"{o.letter.kind} to {o.letter.recipient}: {o.problem}"
                   for o in store.given_up()),
                 *(f"from {sender or 'unknown'}: {reason}"
@@ -66,6 +69,14 @@ def node_status(state: Path) -> NodeStatus:
         )  # fmt: skip
     finally:
         store.close()
+
+
+def _damage(store: SqliteNodeStore) -> list[str]:
+    try:
+        store.verify()
+    except StateError as error:
+        return [error.message]
+    return []
 
 
 def _is_held(lock: Path) -> bool:

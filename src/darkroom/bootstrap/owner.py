@@ -8,18 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from darkroom.adapters.apart import Apart
 from darkroom.adapters.clock import SystemClock
 from darkroom.adapters.http.relay import HttpRelay
 from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sqlite.owner_store import SqliteOwnerStore
 from darkroom.adapters.sqlite.pins import SqlitePins
+from darkroom.config import policy_faults, policy_proposal
 from darkroom.display.review_page import review_fragment
 from darkroom.display.review_text import plain_text
-from darkroom.errors import InputError, SpecError, StateError
+from darkroom.errors import DeniedError, InputError, SpecError, StateError
 from darkroom.model.identity import PublicIdentity, require_name
-from darkroom.owner.desk import Desk
+from darkroom.model.site_policy import SitePolicy
+from darkroom.owner.desk import Desk, Shown
 from darkroom.owner.mailroom import Mailroom, pinned_domain
+from darkroom.owner.policy_desk import PolicyDesk
 from darkroom.owner.rules import Rules
 from darkroom.post import Post
 
@@ -29,6 +33,8 @@ PINS = "pins.sqlite"
 STORE = "owner.sqlite"
 SETTINGS = "settings"
 MAX_IDENTITY_FILE = 64 << 10
+FINDINGS = "darkroom.owner.findings.child"
+MAX_POLICY_FILE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,30 +42,67 @@ class Office:
     """An opened owner state.
 
     Attributes:
-        identity: the owner's public identity.
+        identity: the public identity of the owner, or of a reviewer.
         desk: reviews and releases.
-        rules: policies and invitations.
+        reviewer: whether they review beside the owner.
+        owners_rules: policies and invitations.
     """
 
     identity: PublicIdentity
     desk: Desk
-    rules: Rules
+    reviewer: bool
+    owners_rules: Rules
+
+    @property
+    def rules(self) -> Rules:
+        """Policies and invitations.
+
+        Raises:
+            DeniedError: only the owner signs them; the domain would refuse a reviewer's, too.
+        """
+        if self.reviewer:
+            raise DeniedError(
+                f"{self.identity.name} reviews for {self.desk.domain.name} and does not own it",
+                next_step="ask the data owner to sign; your keys vote on reviews and releases",
+            )
+        return self.owners_rules
 
 
 def init_owner(
-    state: Path, *, domain: str, gateway: str, name: str = "", allow_plain_http: bool = False
+    state: Path,
+    *,
+    domain: str,
+    gateway: str,
+    name: str = "",
+    allow_plain_http: bool = False,
+    reviewer: bool = False,
 ) -> tuple[PublicIdentity, str]:
     """Make the owner's keys, once; (identity, recovery words or "" when they were there).
 
+    Args:
+        state: the folder.
+        domain: whose owner, or for whom to review.
+        gateway: its address.
+        name: on the wire.
+        allow_plain_http: inside one protected network only.
+        reviewer: keys of somebody who reviews beside the owner.
+
     Raises:
-        InputError: the folder already belongs to another domain or gateway.
+        InputError: the folder already belongs to another domain or gateway, or a reviewer
+            has no name.
     """
     require_name(domain, "domain")
-    name = name or f"{domain}-owner"
+    owners = f"{domain}-owner"
+    if reviewer and name in ("", owners):
+        raise InputError(
+            "a reviewer needs a name of their own", next_step="add --name, for instance carol"
+        )
+    name = name or owners
     settings = {
         "domain": domain,
         "gateway": gateway.rstrip("/"),
         "allow_plain_http": allow_plain_http,
+        **({"reviewer": True} if reviewer else {}),
     }
     keys = state / KEYS
     words = ""
@@ -88,6 +131,11 @@ def owner_identity(state: Path) -> PublicIdentity:
     return SycKeyring.load(state / KEYS).identity
 
 
+def reviews_only(state: Path) -> bool:
+    """Whether the keys here are those of a reviewer beside the owner."""
+    return bool(_settings(state).get("reviewer"))
+
+
 def read_public_identity(path: Path) -> PublicIdentity:
     """A public identity from a file, consistent in itself; whose it is, a person checks.
 
@@ -113,6 +161,30 @@ def read_public_identity(path: Path) -> PublicIdentity:
         )
     SycVerifier().check_identity(identity)
     return identity
+
+
+def read_policy(path: Path) -> SitePolicy:
+    """A policy to compare with: a policy.yaml, or the file that `policy sign --out` wrote.
+
+    Raises:
+        SpecError: it is neither.
+    """
+    if path.suffix != ".json":
+        return policy_proposal(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_POLICY_FILE + 1)
+        body = json.loads(data)["policy"]["body"] if len(data) <= MAX_POLICY_FILE else None
+        return SitePolicy.from_mapping(body)
+    except OSError as error:
+        raise SpecError(
+            f"{path} cannot be read: {error.strerror}", next_step="check the path"
+        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SpecError(
+            f"{path} is not a signed policy",
+            next_step="name a policy.yaml, or what `darkroom policy sign --out` wrote",
+        ) from error
 
 
 def pin_domain(state: Path, identity: PublicIdentity) -> None:
@@ -175,6 +247,7 @@ def open_office(state: Path, *, suffix: str = "") -> Iterator[Office]:
             keyring=keyring,
             verifier=verifier,
             clock=clock,
+            apart=Apart(FINDINGS),
             html=review_fragment,
             text=plain_text,
             suffix=suffix,
@@ -187,7 +260,12 @@ def open_office(state: Path, *, suffix: str = "") -> Iterator[Office]:
             keyring=keyring,
             clock=clock,
         )
-        yield Office(identity=keyring.identity, desk=desk, rules=rules)
+        yield Office(
+            identity=keyring.identity,
+            desk=desk,
+            reviewer=bool(settings.get("reviewer")),
+            owners_rules=rules,
+        )
     finally:
         relay.close()
         pins.close()
@@ -201,6 +279,21 @@ def open_desk(state: str | Path) -> Desk:
     desk = office.__enter__().desk
     _KEPT.append(office)
     return desk
+
+
+def open_policy(state: str | Path) -> PolicyDesk:
+    """Policy and budgets for a notebook; it lives as long as the kernel."""
+    folder = Path(state).expanduser()
+    opened = open_office(folder, suffix=state_suffix(folder))
+    office = opened.__enter__()
+    _KEPT.append(opened)
+    return PolicyDesk(
+        desk=office.desk,
+        rules=office.rules,
+        read=policy_proposal,
+        faults=policy_faults,
+        shown=lambda sheet: Shown(sheet, review_fragment, plain_text),
+    )
 
 
 _KEPT: list[Any] = []  # open desks of this process

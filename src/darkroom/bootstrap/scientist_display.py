@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from darkroom.display import nouns
+from darkroom.display import amounts, nouns
 from darkroom.display.grid import Code, Grid, Link, to_html, to_text, visible, words
 from darkroom.errors import DarkroomError
 from darkroom.model.dataset import DatasetCard
@@ -14,6 +14,7 @@ from darkroom.model.job import JobRequest
 from darkroom.model.site_policy import SitePolicy
 from darkroom.ports import Clock
 from darkroom.scientist.advice import headline
+from darkroom.scientist.cost import Cost, DomainCost
 from darkroom.scientist.domain import Datasets, Domain, Domains, RemoteDataset
 from darkroom.scientist.mock_run import MockResult
 from darkroom.scientist.outputs import ReleasedModel
@@ -37,6 +38,7 @@ class ScientistRenderer:
             MockResult: _mock_result,
             Results: _results,
             DomainResult: _domain_result,
+            Cost: _cost,
             Submission: self._submission,
             Submissions: _submissions,
             ReleasedModel: _model,
@@ -169,6 +171,32 @@ def _mock_result(item: MockResult) -> Grid:
     )
 
 
+def _cost(item: Cost) -> Grid:
+    rows = [(f"{e.domain}/{e.dataset}", e.price, e.accounts, _verdict(e)) for e in item.values()]
+    said: dict[str, list[str]] = {}  # the same words of several domains once
+    for entry in item.values():
+        for reason in entry.reasons if entry.verdict in ("deny", "review") else ():
+            said.setdefault(reason, []).append(entry.domain)
+        if entry.verdict == "unknown" and entry.price is not None:
+            why = "the price follows from its published airlock; what is left is not known"
+            said.setdefault(why, []).append(entry.domain)
+    notes = [f"{', '.join(dict.fromkeys(who))}: {reason}" for reason, who in said.items()]
+    notes += [f"not enough for all of it together: {which}" for which in item.short_together]
+    return nouns.cost(item.job, item.project, rows, "\n".join(notes))
+
+
+def _verdict(entry: DomainCost) -> str:
+    match entry.verdict:
+        case "approve":
+            return f"approved by rule {entry.rule}" if entry.rule else "approved by a rule"
+        case "review":
+            return f"waits for {entry.owner}"
+        case "deny":
+            return "would be rejected"
+        case "unknown":
+            return entry.problem
+
+
 def _results(item: Results) -> Grid:
     rows = [
         (label, ", ".join(r), r.approved_by, r.released_by, r.bytes_out, r.facts)
@@ -190,6 +218,7 @@ def _domain_result(item: DomainResult) -> Grid:
             **{n: _in_words(v) for n, v in item.items()},
             "approved by": item.approved_by,
             "released by": item.released_by,
+            **({"price": amounts.amount(item.price)} if item.price else {}),
             "facts": facts,
             "job digest": Code(body["job_digest"]),
         },

@@ -26,7 +26,7 @@ COMMANDS: dict[str, str] = {
     "owner": "owner",
     "review": "owner",
     "release": "owner",
-    "policy": "owner",
+    "policy": "policy",
     "identity": "owner",
     # operator of a domain
     "node": "node",

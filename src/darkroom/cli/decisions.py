@@ -11,8 +11,9 @@ from darkroom.cli.owner_options import say_offline, state_option
 from darkroom.display.review_page import review_page
 from darkroom.display.review_text import print_sheet
 from darkroom.model.owner_case import Case, Subject
-from darkroom.owner.desk import Desk
+from darkroom.owner.desk import APPROVAL_DAYS, Desk
 from darkroom.owner.sheet import Sheet
+from darkroom.owner.wording import time_words
 
 
 @click.group()
@@ -25,7 +26,13 @@ def release() -> None:
     """Outputs that wait for your release."""
 
 
-_key = click.argument("digest")
+_key = click.argument("digest", metavar="DIGEST|job:JOB")
+_days = click.option(
+    "--days",
+    default=APPROVAL_DAYS,
+    show_default=True,
+    help="After these an approval that was not used is void; the policy may allow fewer.",
+)
 _reason = click.option("--reason", default="", help="Goes to the scientist.")
 _all = click.option("--all", "everything", is_flag=True, help="Also what you decided before.")
 
@@ -90,10 +97,11 @@ def release_open(state: Path, digest: str, out: Path | None, browser: bool) -> N
 @state_option
 @_key
 @_reason
-def review_approve(state: Path, digest: str, reason: str) -> None:
-    """Let exactly this code run, once."""
+@_days
+def review_approve(state: Path, digest: str, reason: str, days: float) -> None:
+    """Let exactly this code run, once per request that waits under the digest."""
     with open_office(state) as office:
-        _said("approved", office.desk, office.desk.approve(digest, reason))
+        _said("approved", office.desk, office.desk.approve(digest, reason, days=days))
 
 
 @review.command(name="reject")
@@ -104,6 +112,16 @@ def review_reject(state: Path, digest: str, reason: str) -> None:
     """Refuse this code."""
     with open_office(state) as office:
         _said("rejected", office.desk, office.desk.reject(digest, reason))
+
+
+@review.command(name="withdraw")
+@state_option
+@_key
+@_reason
+def review_withdraw(state: Path, digest: str, reason: str) -> None:
+    """Take an approval back; a job that runs is stopped."""
+    with open_office(state) as office:
+        _said("withdrawn", office.desk, office.desk.withdraw(digest, reason))
 
 
 @release.command(name="approve")
@@ -130,14 +148,14 @@ def release_withhold(state: Path, digest: str, reason: str) -> None:
 def _show(state: Path, digest: str, subject: Subject) -> None:
     with open_office(state, suffix=state_suffix(state)) as office:
         office.desk.mailroom.refresh()
-        _print(office.desk.sheet(office.desk.find(digest, subject)[0]))
+        _print(office.desk.show(digest, subject).sheet)
         say_offline(office.desk)
 
 
 def _open(state: Path, digest: str, subject: Subject, out: Path | None, *, browser: bool) -> None:
     with open_office(state, suffix=state_suffix(state)) as office:
         office.desk.mailroom.refresh()
-        case = office.desk.find(digest, subject)[0]
+        case = office.desk.case(digest, subject)
         page = review_page(office.desk.sheet(case))
         name = (case.digest.removeprefix("sha256:") or case.job_id)[:16]
         word = "review" if subject == "code" else "release"
@@ -154,7 +172,9 @@ def _open(state: Path, digest: str, subject: Subject, out: Path | None, *, brows
 
 def _said(word: str, desk: Desk, cases: list[Case]) -> None:
     for case in cases:
-        click.echo(f"{word} {case.digest or '(a request that did not hold)'}, job {case.job_id}")
+        until = f", until {time_words(case.expires_at)}" if case.expires_at else ""
+        about = case.digest or "(a request that did not hold)"
+        click.echo(f"{word} {about}, job {case.job_id}{until}")
     if not cases:
         click.echo("it was decided before")
     say_offline(desk)

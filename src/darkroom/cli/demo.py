@@ -20,7 +20,14 @@ from darkroom.errors import InputError
 
 ROOT = REPOSITORY / "build" / "demo"
 DOMAINS = ("north", "east", "south")
-NOTEBOOKS = ("00_start_here", "01_the_mock_data", "02_remote_detection", "03_remote_training")
+NOTEBOOKS = (
+    "00_start_here",
+    "01_the_mock_data",
+    "02_remote_detection",
+    "03_remote_training",
+    "11_policy_and_budget",
+    "12_try_to_steal_a_frame",
+)
 # How an owner's process begins the lines that say what it was asked, and what it answered.
 TOLD = ("May ", "APPROVED ", "RELEASED ", "REJECTED ", "WITHHELD ")
 ASKED = " asks to run "
@@ -89,12 +96,22 @@ def _carried_model(video: Path | None, model: Path | None) -> Path | None:
     return carried
 
 
+# Notebooks that sit at an owner's desk as well.
+_OWN: dict[str, Callable[[LocalStack], dict[str, object]]] = {
+    "11_policy_and_budget": lambda stack: {"state": str(stack.plan.owner_state("north"))},
+    "12_try_to_steal_a_frame": lambda stack: {
+        "owner": str(stack.plan.owner_state("east")),
+        "progress": "lines",
+    },
+}
+
+
 def _run(
     name: str, root: Path, stack: LocalStack, video: Path | None, carried: Path | None
 ) -> NotebookRun:
     parameters: dict[str, object] = {
         "report": str(root / "reports" / f"{name}.json"),
-        "progress": "lines",
+        **_OWN.get(name, lambda _: {"progress": "lines"})(stack),
     }
     if name == "02_remote_detection" and video is not None:
         parameters["video_dataset"] = VIDEO_DATASET

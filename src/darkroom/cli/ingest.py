@@ -19,9 +19,10 @@ from rich.progress import (
 
 from darkroom.bootstrap.ingest import Request
 from darkroom.bootstrap.ingest import ingest as ingest_now
-from darkroom.config import REPOSITORY, DatasetConfig, DomainConfig, domain_config
+from darkroom.config import REPOSITORY, domain_config
 from darkroom.errors import InputError
 from darkroom.model.dataset import DatasetCard
+from darkroom.model.domain_config import DatasetConfig, DomainConfig
 from darkroom.node.footage_source import Polygon
 from darkroom.node.ingest import Ingested, IngestProgress
 

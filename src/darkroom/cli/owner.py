@@ -1,4 +1,4 @@
-"""What a data owner types: `darkroom owner | review | release | policy | identity`."""
+"""What a data owner types: `darkroom owner | review | release | identity`."""
 
 import json
 import signal
@@ -17,22 +17,20 @@ from darkroom.bootstrap.owner import (
     pin_domain,
     pinned_domain_identity,
     read_public_identity,
+    reviews_only,
     state_suffix,
 )
 from darkroom.cli.decisions import release, review
 from darkroom.cli.identity import identity
 from darkroom.cli.owner_options import say_offline, state_option
-from darkroom.config import policy_proposal
 from darkroom.display.review_text import print_sheet
 from darkroom.display.visible import visible
-from darkroom.model.site_policy import SitePolicy
-from darkroom.owner.policy_view import policy_sheet
 from darkroom.owner.sheet import Sheet
 from darkroom.owner.view import notices_section
 from darkroom.owner.watch import watch as watch_desk
 
 
-__all__ = ["identity", "owner", "policy", "release", "review"]
+__all__ = ["identity", "owner", "release", "review"]
 
 NOTICES = 20
 
@@ -49,21 +47,34 @@ def owner() -> None:
 @click.option("--name", default="", help="Your name on the wire (default: DOMAIN-owner).")
 @click.option("--public", type=click.Path(path_type=Path), help="Write the public identity here.")
 @click.option("--allow-plain-http", is_flag=True, help="Inside one protected network only.")
+@click.option("--reviewer", is_flag=True, help="You review beside the owner; needs --name.")
 def init(
-    state: Path, domain: str, gateway: str, name: str, public: Path | None, allow_plain_http: bool
+    state: Path,
+    domain: str,
+    gateway: str,
+    name: str,
+    public: Path | None,
+    allow_plain_http: bool,
+    reviewer: bool,
 ) -> None:
     """Make your keys. They stay on this machine; the domain never has them."""
     ours, words = init_owner(
-        state, domain=domain, gateway=gateway, name=name, allow_plain_http=allow_plain_http
+        state,
+        domain=domain,
+        gateway=gateway,
+        name=name,
+        allow_plain_http=allow_plain_http,
+        reviewer=reviewer,
     )
-    click.echo(f"{ours.name}, owner of {domain}")
+    click.echo(f"{ours.name}, {'reviewer at' if reviewer else 'owner of'} {domain}")
     click.echo(f"fingerprint {ours.fingerprint}")
     if words:
         click.echo("\nYour recovery words. Write them down; they are not shown again:\n")
         click.echo(f"  {words}\n")
     if public:
         public.write_text(json.dumps(ours.to_mapping(), indent=1) + "\n", encoding="utf-8")
-        click.echo(f"public identity in {public}: the domain needs it")
+        needs = "the owner signs it into the policy" if reviewer else "the domain needs it"
+        click.echo(f"public identity in {public}: {needs}")
 
 
 @owner.command()
@@ -75,7 +86,10 @@ def show(state: Path, public: bool) -> None:
     if public:
         click.echo(json.dumps(ours.to_mapping(), indent=1))
         return
-    click.echo(f"{ours.name} (owner)\n  fingerprint {ours.fingerprint}")
+    role = "reviewer" if reviews_only(state) else "owner"
+    click.echo(f"{ours.name} ({role})\n  fingerprint {ours.fingerprint}")
+    if role == "reviewer":
+        click.echo("  the owner writes both under `reviews: reviewers:` of the policy")
     domain = pinned_domain_identity(state)
     if domain is None:
         click.echo("no domain is pinned yet: darkroom owner pin node.json")
@@ -156,48 +170,3 @@ class _Terminal:
         style = "bold yellow" if loud else ""
         self._console.print(Text(visible(text), style=style), soft_wrap=True)
         sys.stdout.flush()
-
-
-@click.group()
-def policy() -> None:
-    """Your rules: in force once you signed them with a higher version."""
-
-
-@policy.command()
-@click.argument("file", type=click.Path(path_type=Path))
-def check(file: Path) -> None:
-    """Say in plain words what a policy.yaml would allow; changes nothing."""
-    print_sheet(policy_sheet(policy_proposal(file)), Console())
-
-
-@policy.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@state_option
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Write the signed policy here; do not send it."
-)
-def sign(file: Path, state: Path, out: Path | None) -> None:
-    """Sign a policy.yaml and send it to your domain."""
-    proposal = policy_proposal(file)
-    with open_office(state) as office:
-        statement = office.rules.sign_policy(proposal, send=out is None)
-        if out is None:
-            say_offline(office.desk)
-    print_sheet(policy_sheet(proposal), Console())
-    if out is not None:
-        out.write_text(json.dumps(statement.to_mapping(), indent=1) + "\n", encoding="utf-8")
-        click.echo(f"signed by you, in {out}")
-    else:
-        click.echo("signed by you and on its way to the domain")
-
-
-@policy.command(name="show")
-@state_option
-def show_policy(state: Path) -> None:
-    """The policy that you signed last."""
-    with open_office(state) as office:
-        statement = office.rules.signed_policy()
-    if statement is None:
-        click.echo("you have signed no policy: nothing is allowed (darkroom policy sign FILE)")
-        return
-    print_sheet(policy_sheet(SitePolicy.from_mapping(statement.body)), Console())

@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from darkroom.display import amounts
 from darkroom.display.grid import Code, Grid
 from darkroom.errors import DarkroomError
+from darkroom.model.amount import UNITS, Amount
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job import JobRequest
 from darkroom.model.output import Histogram, Model, Output, Scalars, Table
+from darkroom.model.quote import Balance
 from darkroom.model.site_policy import SitePolicy
 from darkroom.model.submitted import JobRow, SubmissionRow
 
@@ -22,6 +25,11 @@ def short(digest: str) -> Code:
 def when(seconds: float) -> str:
     """A time for people, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M") if seconds else ""
+
+
+def day(seconds: float) -> str:
+    """A date for people, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def size(count: int) -> str:
@@ -110,14 +118,31 @@ def identity(item: PublicIdentity, gateway: str = "") -> Grid:
 
 
 def policy(item: SitePolicy) -> Grid:
-    """The rules of a domain."""
-    rule = "released by a rule when approved by a rule" if item.release == "auto" else "by a person"
+    """The rules of a domain, as a scientist needs them."""
+    automatic = [rule.name for rule in item.rules if rule.tier or rule.release == "auto"]
+    budgets = [
+        f"{b.name}: every {b.period_days} days, each {b.per}, "
+        + amounts.units({u: cap for u in UNITS if (cap := b.cap(u)) is not None})
+        for b in item.budgets
+    ]
     return Grid(
         title=f"Policy {item.version} of {item.domain}",
-        columns=("scientist", "datasets", "tiers"),
-        rows=[(g.scientist, ", ".join(g.datasets), ", ".join(g.tiers)) for g in item.grants],
-        note=f"approved without review: {len(item.approve)} code digests; outputs leave: {rule}",
-    )
+        columns=("scientist", "datasets", "tiers", "projects"),
+        rows=[
+            (
+                g.scientist, ", ".join(g.datasets), ", ".join(g.tiers),
+                ", ".join(g.projects) or "any",
+            )
+            for g in item.grants
+        ],
+        note="\n".join(
+            (
+                f"runs without review: {', '.join(r.name for r in item.rules) or 'nothing'}",
+                f"leaves without a person: {', '.join(automatic) or 'nothing'}",
+                f"budgets: {'; '.join(budgets) or 'none'}",
+            )
+        ),
+    )  # fmt: skip
 
 
 def declared(output: Output) -> str:
@@ -203,6 +228,36 @@ def results(
         ],
         note=waiting,
     )  # fmt: skip
+
+
+def cost(
+    job: str,
+    project: str,
+    rows: Sequence[tuple[str, Amount | None, Sequence[Balance], str]],
+    note: str,
+) -> Grid:
+    """What a job costs: dataset, price, accounts, verdict; one line for each account."""
+    lines: list[tuple[object, ...]] = []
+    for dataset, price, accounts, verdict in rows:
+        shown = amounts.amount(price) if price else "not known"
+        about = (dataset, shown, verdict)
+        for account in accounts:
+            whose = f"{account.budget} of {account.per} {account.holder}"
+            lines.append((*about[:2], whose, _left(account, price), day(account.ends), about[2]))
+            about = ("", "", "")
+        if not accounts:
+            lines.append((dataset, shown, "", "", "", verdict))
+    return Grid(
+        title=f"Cost of {job} · project {project}",
+        columns=("dataset", "price", "draws on", "left", "until", "verdict"),
+        rows=lines,
+        note=note,
+    )
+
+
+def _left(account: Balance, price: Amount | None) -> str:
+    lacking = account.lacks(price) if price else ()
+    return amounts.units(account.left) + (f": not enough {', '.join(lacking)}" if lacking else "")
 
 
 def outputs(title: str, values: Mapping[str, str], note: str = "") -> Grid:

@@ -10,7 +10,7 @@ from html import escape
 
 from darkroom.display.highlight import Span, python_spans
 from darkroom.display.sheet import Section, Sheet
-from darkroom.display.visible import marks_note, pieces
+from darkroom.display.visible import marks_note, pieces, texts_of
 
 
 _STYLE = """
@@ -28,6 +28,8 @@ border-bottom:1px solid #e8ebf0;background:none;overflow-wrap:anywhere;white-spa
 .dr .code div{counter-increment:line;position:relative;padding:0 .8rem 0 4rem;white-space:pre-wrap;
 overflow-wrap:anywhere;tab-size:4;min-height:1.5em}
 .dr .code div::before{content:counter(line);position:absolute;left:0;width:3.2rem;text-align:right;color:#8a95a3}
+.dr .diff div{counter-increment:none;padding-left:.8rem}.dr .diff div::before{content:none}
+.dr .add{background:#e3f6e8}.dr .del{background:#fdeaea}.dr .at{color:#5d6b7a}
 .dr .c{color:#5d6b7a;font-style:italic}.dr .s{color:#0b6b3a}.dr .k{color:#7a1fa2;font-weight:600}
 .dr mark{background:#ffd6d6;color:#9b0000;border-radius:2px;padding:0 .1em}
 .dr .cmd{background:#1c2430;color:#f2f5f9;border-radius:4px;padding:.55rem .8rem;margin:.2rem 0 .8rem;
@@ -37,10 +39,14 @@ white-space:pre-wrap;overflow-wrap:anywhere}
 body.page .dr{color:#dde3ea}body.page .dr .code{background:#1b222c;border-color:#2c3643}
 body.page .dr td,body.page .dr th{border-color:#2c3643}body.page .dr h2{border-color:#3a4553}
 body.page .dr .alerts{background:#3a2c10}body.page .dr .note,body.page .dr th{color:#9aa7b5}
+body.page .dr .add{background:#12331f}body.page .dr .del{background:#3d1a1a}body.page .dr .at{color:#98a5b3}
 body.page .dr .s{color:#7fd6a4}body.page .dr .k{color:#d7a6f0}body.page .dr .c{color:#98a5b3}
 body.page .dr mark{background:#5c1a1a;color:#ffc9c9}body.page .dr .cmd{background:#0c1016}}
 body.page{margin:2rem 1rem 4rem}
 """
+
+
+_CHANGES = {"+": "add", "-": "del", "@": "at"}
 
 
 def review_page(sheet: Sheet) -> str:
@@ -77,7 +83,7 @@ def _marks(sheet: Sheet) -> list[str]:
     """Where characters were written out, so that nobody overlooks them."""
     found = []
     for section in sheet.sections:
-        note = marks_note((*section.lines, *(cell for row in section.rows for cell in row)))
+        note = marks_note(texts_of(section))
         if note:
             found.append(f"{section.heading}: {note}")
     return found
@@ -117,12 +123,19 @@ def _table(section: Section) -> str:
 
 
 def _listing(section: Section) -> str:
+    if section.language == "diff":
+        return f'<div class="code diff">{"".join(map(_changed, section.lines))}</div>'
     coloured = python_spans(section.lines) if section.language == "python" else []
     rows = [
         f"<div>{_line(line, coloured[index] if coloured else [])}</div>"
         for index, line in enumerate(section.lines)
     ]
     return f"<div class=code>{''.join(rows)}</div>"
+
+
+def _changed(line: str) -> str:
+    kind = _CHANGES.get(line[:1], "")
+    return f"<div{f' class={kind}' if kind else ''}>{_text(line, keep=chr(9))}</div>"
 
 
 def _line(line: str, spans: list[Span]) -> str:
@@ -135,7 +148,7 @@ def _line(line: str, spans: list[Span]) -> str:
     return "".join(parts)
 
 
-def _text(text: str, *, keep: str = "\n", plain: bool = False) -> str:
+def _text(text: str, *, keep: str = "", plain: bool = False) -> str:
     """Foreign text as HTML: escaped, and nothing hidden."""
     parts = []
     for shown, why in pieces(text, keep=keep):

@@ -8,7 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from darkroom.display.sheet import Section, Sheet
-from darkroom.display.visible import marks_note, visible
+from darkroom.display.visible import marks_note, texts_of, visible
+
+
+_CHANGES = {"+": "green", "-": "red", "@": "dim"}
 
 
 def print_sheet(sheet: Sheet, console: Console) -> None:
@@ -20,7 +23,7 @@ def review_text(sheet: Sheet) -> RenderableType:
     """A sheet for a rich console."""
     parts: list[RenderableType] = [Text(visible(sheet.title), style="bold")] if sheet.title else []
     if sheet.lead:
-        parts.append(Text(visible(sheet.lead, keep="\n")))
+        parts.append(Text(visible(sheet.lead)))
     parts += [Text(f"! {visible(alert)}", style="yellow") for alert in sheet.alerts]
     for section in sheet.sections:
         parts += _section(section)
@@ -48,13 +51,13 @@ def _section(section: Section) -> list[RenderableType]:
     ]
     if section.note:
         parts.append(Text(visible(section.note), style="dim"))
-    marks = marks_note((*section.lines, *(cell for row in section.rows for cell in row)))
+    marks = marks_note(texts_of(section))
     if marks:
         parts.append(Text(f"! {marks}", "yellow"))
     if section.rows:
         parts.append(_table(section))
     if section.lines:
-        parts.append(_listing(section.lines))
+        parts.append(_changes(section) if section.language == "diff" else _listing(section.lines))
     for what, line in section.commands:
         parts.append(Text(visible(what)))
         # One line however narrow the terminal: a command is copied.
@@ -71,7 +74,15 @@ def _table(section: Section) -> Table:
         style = "dim" if not section.columns and index == 0 else ""
         table.add_column(heading, overflow="fold", style=style)
     for row in section.rows:
-        table.add_row(*(Text(visible(cell, keep="\n")) for cell in row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
+    return table
+
+
+def _changes(section: Section) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(overflow="fold")
+    for line in section.lines:
+        table.add_row(Text(visible(line, keep="\t"), style=_CHANGES.get(line[:1], "")))
     return table
 
 

@@ -32,12 +32,12 @@ class Section(Protocol):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Lines of a file, to be numbered from 1."""
+        """Lines of a file, to be numbered from 1; of a difference, without numbers."""
         ...
 
     @property
     def language(self) -> str:
-        """`python`, or "" for plain text."""
+        """`python`, `diff` for a unified difference, or "" for plain text."""
         ...
 
     @property

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from darkroom.display.sheet import Section
+
 
 # The names of U+0000 to U+001F, which `unicodedata` does not know.
 _CONTROLS = (
@@ -58,9 +60,21 @@ def marked(text: str, *, keep: str = "") -> int:
     return sum(1 for _, why in pieces(text, keep=keep) if why)
 
 
+def texts_of(section: Section) -> tuple[str, ...]:
+    """Every text of a section."""
+    return (
+        section.heading,
+        section.note,
+        *section.columns,
+        *section.lines,
+        *(cell for row in section.rows for cell in row),
+        *(part for command in section.commands for part in command),
+    )
+
+
 def marks_note(texts: Iterable[str]) -> str:
     """What to say about all texts of a section; "" when nothing was written out."""
-    count = sum(marked(text, keep="\t\n") for text in texts)
+    count = sum(marked(text, keep="\t") for text in texts)
     if not count:
         return ""
     what = "character was" if count == 1 else "characters were"

@@ -61,6 +61,7 @@ class Limits:
                 raise SpecError(
                     f"limit {name} must be a positive whole number",
                     next_step=f"set {name} to 1 or more",
+                    where=(name,),
                 )
 
     def within(self, most: "Limits") -> tuple[str, ...]:

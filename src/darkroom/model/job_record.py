@@ -19,7 +19,11 @@ class JobRecord:
         mock: what the submitter says the code did on mock; for the owner to read.
         by_rule: whether a rule of the policy approved the code.
         policy_version: of the policy that was applied.
-        approved_by, released_by: the owner's name, or `rule`; "" before.
+        price: what was reserved for it, as the mapping of an `Amount`.
+        votes: what people said about it, oldest first, as mappings of `policy.owner_word.Vote`.
+        approved_by, released_by: names of the people, or `rule NAME`; "" before.
+        approved_until: Unix seconds after which an unused approval is void; 0.0 for a rule's.
+        touched: whether it was ever started, so that it may have seen data.
         attempts: how often it was started.
         cancel_requested: its submitter wants it to stop.
         shards: how many of its shards are done, and how many there are.
@@ -37,8 +41,12 @@ class JobRecord:
     mock: dict[str, Any] = field(default_factory=dict)
     by_rule: bool = False
     policy_version: int = 0
+    price: dict[str, Any] = field(default_factory=dict)
+    votes: tuple[dict[str, Any], ...] = ()
     approved_by: str = ""
     released_by: str = ""
+    approved_until: float = 0.0
+    touched: bool = False
     attempts: int = 0
     cancel_requested: bool = False
     shards: tuple[int, int] = (0, 0)

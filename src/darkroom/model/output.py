@@ -3,7 +3,7 @@
 Images and frames are not among the types, under any name.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ ColumnType = Literal["int", "float", "text"]
 COLUMN_TYPES: tuple[ColumnType, ...] = ("int", "float", "text")
 MAX_ROWS = 100_000
 MAX_TEXT = 80  # characters in one cell: a label, never a message
+MAX_LABELS = 256
 MIN_EDGES, MAX_EDGES = 2, 1001
 MODEL_FORMATS = ("tflite", "npz")
 
@@ -25,14 +26,42 @@ def _spec(condition: bool, message: str, next_step: str) -> None:
         raise SpecError(message, next_step=next_step)
 
 
+def _frozen(value: Any) -> Any:
+    """A list as a tuple, so that `[a, b]` in a notebook or in JSON is the same declaration."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _frozen_values(value: Any) -> Any:
+    return {n: _frozen(v) for n, v in value.items()} if isinstance(value, dict) else value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows with named, typed columns. `merge` of shards: rows one after the other."""
+    """Rows with named, typed columns. `merge` of shards: rows one after the other.
+
+    Attributes:
+        columns: name -> type.
+        max_rows: the most rows.
+        counts: int columns that say how many a row rests on. A domain may leave out rows
+            that rest on few, and round them.
+        bounds: int or float column -> the least and the greatest value; others are moved
+            to the nearer one.
+        labels: text column -> the only texts that it holds.
+    """
 
     columns: dict[str, ColumnType]
     max_rows: int
+    counts: tuple[str, ...] = ()
+    bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
+    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, value in (
+            ("counts", _frozen(self.counts)),
+            ("bounds", _frozen_values(self.bounds)),
+            ("labels", _frozen_values(self.labels)),
+        ):
+            object.__setattr__(self, name, value)
         _spec(
             isinstance(self.columns, dict) and bool(self.columns),
             "a table needs a column",
@@ -50,15 +79,66 @@ class Table:
             "a table declares 1 to 100000 rows",
             "set max_rows",
         )
+        _spec(
+            are_texts(self.counts)
+            and len(set(self.counts)) == len(self.counts)
+            and all(self.columns.get(name) == "int" for name in self.counts),
+            "counts names something else than int columns",
+            "list int columns of the table, each once",
+        )
+        self._check_bounds()
+        self._check_labels()
+
+    def _check_bounds(self) -> None:
+        _spec(isinstance(self.bounds, dict), "bounds is no mapping", "write column: (low, high)")
+        for name, pair in self.bounds.items():
+            kind = self.columns.get(name) if isinstance(name, str) else None
+            numbers = isinstance(pair, tuple) and len(pair) == 2 and all(map(is_number, pair))  # noqa: PLR2004 - a pair
+            _spec(
+                kind in ("int", "float") and numbers and pair[0] < pair[1],
+                f"bounds of column {ascii(name)[:60]} are not two rising numbers of a number column",
+                "write column: (low, high)",
+            )
+            _spec(
+                kind == "float" or all(isinstance(edge, int) for edge in pair),
+                f"bounds of the int column {name!r} are not whole",
+                "write whole numbers",
+            )
+
+    def _check_labels(self) -> None:
+        _spec(isinstance(self.labels, dict), "labels is no mapping", "write column: (a, b)")
+        for name, texts in self.labels.items():
+            _spec(
+                isinstance(name, str) and self.columns.get(name) == "text",
+                f"labels of {ascii(name)[:60]}, which is no text column",
+                "list labels for text columns",
+            )
+            _spec(
+                isinstance(texts, tuple)
+                and are_texts(texts)
+                and 1 <= len(texts) <= MAX_LABELS
+                and len(set(texts)) == len(texts)
+                and all(0 < len(text) <= MAX_TEXT for text in texts),
+                f"labels of column {name!r} are not 1 to {MAX_LABELS} different short texts",
+                "list each label once",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scalars:
-    """Named numbers; the names are fixed here. `merge` of shards: the sum."""
+    """Named numbers; the names are fixed here. `merge` of shards: the sum.
+
+    Attributes:
+        names: of all numbers.
+        counts: those that say how many; a domain may set small ones to 0, and round them.
+    """
 
     names: tuple[str, ...]
+    counts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("names", "counts"):
+            object.__setattr__(self, name, _frozen(getattr(self, name)))
         _spec(
             are_texts(self.names) and bool(self.names),
             "scalars need a name",
@@ -71,6 +151,13 @@ class Scalars:
             "a scalar is named twice",
             "name each scalar once",
         )
+        _spec(
+            are_texts(self.counts)
+            and len(set(self.counts)) == len(self.counts)
+            and set(self.counts) <= set(self.names),
+            "counts names something else than scalars",
+            "list scalars that are named, each once",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +167,7 @@ class Histogram:
     edges: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "edges", _frozen(self.edges))
         numbers = isinstance(self.edges, tuple) and all(map(is_number, self.edges))
         _spec(
             numbers
@@ -127,9 +215,16 @@ def output_to_mapping(output: Output) -> dict[str, Any]:
                 "type": "table",
                 "columns": dict(output.columns),
                 "max_rows": output.max_rows,
+                "counts": list(output.counts),
+                "bounds": {name: list(pair) for name, pair in output.bounds.items()},
+                "labels": {name: list(texts) for name, texts in output.labels.items()},
             }
         case Scalars():
-            return {"type": "scalars", "names": list(output.names)}
+            return {
+                "type": "scalars",
+                "names": list(output.names),
+                "counts": list(output.counts),
+            }
         case Histogram():
             return {"type": "histogram", "edges": list(output.edges)}
         case Model():
@@ -153,9 +248,6 @@ def output_from_mapping(value: dict[str, Any]) -> Output:
             f"output type {ascii(kind)[:20]} is not accepted",
             next_step=f"declare one of {', '.join(_KINDS)}; images never leave",
         )
-    for name in ("names", "edges"):
-        if isinstance(fields.get(name), list):
-            fields[name] = tuple(fields[name])
     try:
         return _KINDS[kind](**fields)
     except (TypeError, AttributeError) as error:

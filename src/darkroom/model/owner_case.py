@@ -1,4 +1,4 @@
-"""What waits for the data owner, and what the domain told them."""
+"""What waits for the data owner, what became of it, and what the domain told them."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,7 +15,10 @@ class Case:
         subject: `code` (review) or `output` (release).
         digest: what a decision binds; "" when the request was refused as it came.
         problem: why it cannot be shown or approved; "" when it is sound.
-        verdict: "" while it waits; else `approve`, `reject`, `release` or `withhold`.
+        verdict: "" while it waits; else `approve`, `reject`, `withdraw`, `release` or
+            `withhold`.
+        decided_at: of the latest verdict, Unix seconds.
+        expires_at: when an approval that was not used is void; 0.0 for all others.
     """
 
     id: int
@@ -28,6 +31,7 @@ class Case:
     verdict: str = ""
     reason: str = ""
     decided_at: float = 0.0
+    expires_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

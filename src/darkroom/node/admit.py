@@ -5,7 +5,7 @@ imported or unpacked here.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from darkroom.errors import SpecError, StateError
@@ -13,6 +13,7 @@ from darkroom.model.canonical import canonical, digest_bytes
 from darkroom.model.job import JOB_ID, MAX_FILE_BYTES, MAX_TREE_BYTES, JobRequest
 from darkroom.model.job_record import JobRecord
 from darkroom.model.letter import Letter
+from darkroom.node.charge import Charge
 from darkroom.node.code_shelf import CodeShelf
 from darkroom.node.journal import Journal
 from darkroom.node.laws import Laws
@@ -97,6 +98,7 @@ class Admission:
         journal: Journal,
         shelf: CodeShelf,
         laws: Laws,
+        charge: Charge,
         clock: Clock,
         free_bytes: Callable[[], int],
         why_waiting: Callable[[], str],
@@ -105,6 +107,7 @@ class Admission:
         self._journal = journal
         self._shelf = shelf
         self._laws = laws
+        self._charge = charge
         self._clock = clock
         self._free_bytes = free_bytes
         self._why_waiting = why_waiting
@@ -191,6 +194,7 @@ class Admission:
             # A record in the name of somebody else would let a sender write to them.
             self._refuse_unread(letter, verdict.reasons)
             return
+        verdict = self._reserved(request, verdict)
         record = self._journal.open(
             JobRecord(
                 request=request,
@@ -200,6 +204,7 @@ class Admission:
                 received_at=self._clock.now(),
                 mock=mock,
                 policy_version=verdict.policy_version,
+                price=verdict.price.to_mapping(),
             )
         )
         if verdict.decision == "deny":
@@ -211,6 +216,14 @@ class Admission:
             record = self._journal.move(record, "screened", *verdict.reasons)
             self._ask_owner(record, verdict)
 
+    def _reserved(self, request: JobRequest, verdict: Verdict) -> Verdict:
+        """The verdict once the price is taken; what it was judged by may have changed since."""
+        policy = self._laws.policy()
+        if verdict.decision == "deny" or policy is None:
+            return verdict
+        short = self._charge.reserve(request, verdict.price, policy)
+        return replace(verdict, decision="deny", reasons=short) if short else verdict
+
     def _approve_by_rule(self, record: JobRecord, verdict: Verdict) -> None:
         waiting = self._why_waiting()
         self._journal.move(
@@ -219,36 +232,43 @@ class Admission:
             *verdict.reasons,
             *((waiting,) if waiting else ()),
             by_rule=True,
-            approved_by="rule",
+            approved_by=f"rule {verdict.rule}",
             policy_version=verdict.policy_version,
         )
 
     def _ask_owner(self, record: JobRecord, verdict: Verdict) -> None:
         submitter = self._store.get(record.submitter)
         assert submitter is not None  # pins are never removed
-        self._journal.tell(
-            "review.request",
-            self._journal.owner,
-            {
-                "request": record.request.to_mapping(),
-                "verdict": {
-                    "decision": verdict.decision,
-                    "reasons": list(verdict.reasons),
-                    "policy_version": verdict.policy_version,
+        for person in self._laws.people_for(record.submitter):
+            self._journal.tell(
+                "review.request",
+                person,
+                {
+                    "request": record.request.to_mapping(),
+                    "verdict": {
+                        "decision": verdict.decision,
+                        "reasons": list(verdict.reasons),
+                        "policy_version": verdict.policy_version,
+                        "rule": verdict.rule,
+                        "price": verdict.price.to_mapping(),
+                    },
+                    "mock": record.mock,
+                    "submitter": submitter.to_mapping(),
                 },
-                "mock": record.mock,
-                "submitter": submitter.to_mapping(),
-            },
-            self._shelf.files(record.code_digest, record.request.spec.files),
-        )
+                self._shelf.files(record.code_digest, record.request.spec.files),
+            )
 
     def screen_again(self) -> None:
-        """After a new policy: what waits for the owner may be admitted or denied by it."""
+        """After a new policy or dataset: what waits may be admitted or denied by it."""
+        with self._store.transaction():
+            self._screen_again()
+
+    def _screen_again(self) -> None:
         for record in self._store.jobs("screened"):
             submitter = self._store.get(record.submitter)
             if submitter is None:
                 continue
-            verdict = self._laws.screen(record.request, submitter)
+            verdict = self._laws.screen_admitted(record.request, submitter)
             if verdict.decision == "deny":
                 self._journal.move(record, "rejected", *verdict.reasons)
             elif verdict.decision == "approve":

@@ -13,14 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.errors import OutputError
+from darkroom.model.airlock import Airlock
+from darkroom.model.amount import Amount
 from darkroom.model.canonical import digest_bytes
 from darkroom.model.job import JobSpec, Limits
 from darkroom.model.job_record import JobRecord
 from darkroom.model.output import output_to_mapping
+from darkroom.model.withheld import PROBLEMS
 from darkroom.node import words
+from darkroom.node.charge import Charge
 from darkroom.node.journal import Journal
 from darkroom.node.laws import Laws
 from darkroom.policy.disclosure import LOG, MAX_LOG, leaving, output_digest
+from darkroom.policy.price import FREE_TIERS, log_price
 from darkroom.policy.screening import released_by_rule
 from darkroom.ports import Keyring, Runtime, Sandbox, SandboxTask
 
@@ -50,12 +55,14 @@ class Disclosure:
         *,
         journal: Journal,
         laws: Laws,
+        charge: Charge,
         keyring: Keyring,
         sandbox: Sandbox,
         folder: Path,
     ) -> None:
         self._journal = journal
         self._laws = laws
+        self._charge = charge
         self._keyring = keyring
         self._sandbox = sandbox
         self._folder = folder
@@ -94,6 +101,7 @@ class Disclosure:
                 request={
                     "outputs": {n: output_to_mapping(o) for n, o in spec.outputs.items()},
                     "interpreter": runtime.interpreter,
+                    "airlock": self._airlock().to_mapping(),
                 },
                 limits=inspection_limits(spec),
                 out=out,
@@ -132,7 +140,7 @@ class Disclosure:
 
     def produced(self, record: JobRecord, outputs: dict[str, Any], facts: dict[str, Any]) -> None:
         """The outputs are ready: a rule lets them out, or the owner is asked."""
-        by_rule = released_by_rule(record.by_rule, self._laws.policy())
+        by_rule = released_by_rule(record.request, self._laws.policy(), by_rule=record.by_rule)
         record = self._journal.move(
             record,
             "produced",
@@ -140,26 +148,42 @@ class Disclosure:
             announce=not by_rule,
             outputs=outputs,
             facts=facts,
+            shards=(record.shards[1], record.shards[1]),
         )
         if by_rule:
-            self.release(record, by="rule", with_log=False)
+            free = record.request.spec.tier in FREE_TIERS
+            self.release(record, by=record.approved_by, with_log=free)
             return
-        self._journal.tell(
-            "release.request",
-            self._journal.owner,
-            {
-                "job_id": record.job_id,
-                "job_digest": record.request.job_digest,
-                "output_digest": output_digest(outputs),
-                "outputs": outputs,
-                "facts": facts,
-            },
-            self._files(record, outputs),
-        )
+        for person in self._laws.people_for(record.submitter):
+            self._journal.tell(
+                "release.request",
+                person,
+                {
+                    "job_id": record.job_id,
+                    "request": record.request.to_mapping(),
+                    "job_digest": record.request.job_digest,
+                    "output_digest": output_digest(outputs),
+                    "outputs": outputs,
+                    "facts": facts,
+                    "price": record.price,
+                },
+                self._files(record, outputs),
+            )
+
+    def against_log(self, record: JobRecord) -> str:
+        """Why the log may not go out with the outputs; "" once it is paid for."""
+        policy = self._laws.policy()
+        if policy is None or not policy.airlock.log:
+            return "the policy keeps what jobs print here: release without the log"
+        short = self._charge.charge_log(record, policy)
+        return f"the log is not paid for: {short[0]}" if short else ""
 
     def release(self, record: JobRecord, *, by: str, with_log: bool) -> None:
         """Let the outputs go, with a signed statement; the table allows it once."""
         outputs = leaving(record.outputs, with_log=with_log)
+        price = Amount.from_mapping(record.price)
+        if with_log and record.request.spec.tier not in FREE_TIERS:
+            price += log_price(MAX_LOG)
         request = record.request
         release = self._keyring.sign(
             "release",
@@ -175,6 +199,7 @@ class Disclosure:
                 "released_by": by,
                 "outputs": outputs,
                 "facts": record.facts,
+                "price": price.to_mapping(),
             },
         )
         self._journal.tell(
@@ -191,6 +216,10 @@ class Disclosure:
         self._journal.move(record, "withheld", f"the data owner withheld the outputs{said}")
 
     # ----------------------------------------------------------------------------- details
+
+    def _airlock(self) -> Airlock:
+        policy = self._laws.policy()
+        return policy.airlock if policy else Airlock()
 
     def sweep(self, keep: Collection[str]) -> None:
         """Remove the outputs of every job whose id is not among `keep`."""
@@ -247,10 +276,10 @@ def read_manifest(out: Path, declared: Collection[str]) -> dict[str, Path]:
 
 
 def _in_words(problems: dict[str, str], declared: Collection[str]) -> str:
-    """The first problem; only declared names and plain words pass."""
+    """The first problem; only declared names and the sentences of a closed list pass."""
     name, why = min(problems.items())
     what = f"output {name}" if name in declared else "the outputs"
-    return f"{what}: {''.join(c for c in why[:160] if ' ' <= c <= '~')}"
+    return f"{what}: {why if why in PROBLEMS else 'could not be inspected'}"
 
 
 def _keep(path: Path, data: bytes) -> None:

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from darkroom.errors import StateError, UnreachableError
 from darkroom.model.letter import Letter
 from darkroom.node.admit import Admission
+from darkroom.node.balances import Balances
 from darkroom.node.cancel import Cancellation
 from darkroom.node.enrol import Enrolment
 from darkroom.node.journal import Journal
+from darkroom.node.quote import Quotes
 from darkroom.node.review import Review
 from darkroom.node.store import NodeStore
 from darkroom.ports import Clock
@@ -26,6 +28,8 @@ class Intake:
         admission: Admission,
         review: Review,
         cancellation: Cancellation,
+        quotes: Quotes,
+        balances: Balances,
         enrolment: Enrolment,
     ) -> None:
         self._store = store
@@ -36,6 +40,8 @@ class Intake:
         self._takers: dict[str, Callable[[Letter], Callable[[], None]]] = {
             "job.submit": admission.prepare,
             "job.cancel": lambda letter: lambda: cancellation.cancel(letter),
+            "job.quote": lambda letter: lambda: quotes.answer(letter),
+            "budget.ask": lambda letter: lambda: balances.answer(letter),
             "owner.decision": lambda letter: lambda: review.decision(letter),
             "owner.policy": lambda letter: lambda: review.policy(letter),
             "owner.invitation": lambda letter: lambda: enrolment.invitation(letter),

@@ -12,7 +12,7 @@ from darkroom.model.job_record import JobRecord
 from darkroom.model.letter import Letter
 from darkroom.model.outgoing import Outgoing
 from darkroom.node.store import NodeStore
-from darkroom.policy.transitions import State, event_of
+from darkroom.policy.transitions import FINAL, State, event_of
 from darkroom.ports import Clock
 
 
@@ -34,6 +34,7 @@ class Journal:
         clock: Clock,
         domain: str,
         owner: str,
+        close: Callable[[JobRecord], None],
         ring: Callable[[], None] = lambda: None,
     ) -> None:
         """Put together.
@@ -43,12 +44,14 @@ class Journal:
             clock: time.
             domain: in whose name.
             owner: the data owner.
+            close: settles or gives back what a job reserved; called as it ends, however.
             ring: wakes who waits for work. Called inside the transaction: whoever looks at
                 the store then waits for its end.
         """
         self._store = store
         self._clock = clock
         self._domain = domain
+        self._close = close
         self._ring = ring
         self.owner = owner
 
@@ -88,6 +91,8 @@ class Journal:
             after = self._announced(after)
         self._store.replace_job(after, was=record.state)
         self.note(event, record.job_id, reasons=list(words), attempts=after.attempts)
+        if target in FINAL:
+            self._close(after)
         return after
 
     def progress(self, record: JobRecord, *reasons: str, **changes: Any) -> JobRecord:
@@ -131,9 +136,9 @@ class Journal:
         self._store.queue(Outgoing(letter=letter, files=files or {}))
         self._ring()
 
-    def tell_owner(self, level: str, text: str) -> None:
-        """A notice to the data owner."""
-        self.tell("owner.notice", self.owner, {"level": level, "text": text[:1000]})
+    def tell_owner(self, level: str, text: str, *, to: str = "") -> None:
+        """A notice to the data owner, or to a reviewer."""
+        self.tell("owner.notice", to or self.owner, {"level": level, "text": text[:1000]})
 
     def note(self, event: str, job_id: str = "", **detail: Any) -> None:
         """Append to the event log."""

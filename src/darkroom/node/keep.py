@@ -26,6 +26,7 @@ class Housekeeping:
         owner: str,
         clock: Clock,
         policy_file: Path,
+        retention: Callable[[], None],
         sweep: Callable[[], None],
         say: Callable[[str], None],
     ) -> None:
@@ -34,19 +35,21 @@ class Housekeeping:
         self._owner = owner
         self._clock = clock
         self._policy_file = policy_file
+        self._retention = retention
         self._sweep = sweep
         self._say = say
-        self._tidied = clock.monotonic()
+        self._tidied: float | None = None
         self._policy_seen: tuple[float, int] = (0.0, 0)
 
     def tend(self) -> None:
         """Do what is due."""
         self._look_for_policy()
         now = self._clock.monotonic()
-        if now - self._tidied >= TIDY_EVERY:
+        if self._tidied is None or now - self._tidied >= TIDY_EVERY:
             self._tidied = now
             self._store.forget_seen(self._clock.now() - 2 * SEEN_FOR)
             self._sweep()
+            self._retention()
 
     def _look_for_policy(self) -> None:
         """A file beside the database is a letter box too: only the signature counts."""
@@ -57,6 +60,7 @@ class Housekeeping:
                 return
             self._policy_seen = seen
             said = json.loads(self._policy_file.read_bytes())
+            body = said if isinstance(said, dict) else {}
         except FileNotFoundError:
             return
         except (OSError, ValueError, RecursionError):
@@ -64,7 +68,9 @@ class Housekeeping:
             return
         try:
             with self._store.transaction():
-                against = self._review.adopt(said, sender=self._owner)
+                against = self._review.adopt(
+                    body.get("policy"), sender=self._owner, identities=body.get("identities", [])
+                )
         except StateError:
             self._policy_seen = (0.0, 0)  # the disk is full: look again
             raise

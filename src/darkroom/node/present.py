@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from darkroom.model.airlock import Airlock
 from darkroom.model.canonical import digest
 from darkroom.model.job import Limits
 from darkroom.node.laws import Laws
@@ -26,6 +27,7 @@ class Presence:
         owner: str,
         workers: int,
         why_unfit: Callable[[], str],
+        on_card: Callable[[], None],
     ) -> None:
         self._store = store
         self._laws = laws
@@ -36,6 +38,7 @@ class Presence:
         self._owner = owner
         self._workers = workers
         self._why_unfit = why_unfit
+        self._on_card = on_card
         self._published: dict[str, str] = {}
         self._seen: object = None
 
@@ -48,6 +51,8 @@ class Presence:
         seen = (self._store.changes_elsewhere(), self._why_unfit(), self._policy_version())
         if seen == self._seen:
             return 0
+        for reviewer in self._laws.people():
+            self._relay.admit(reviewer)
         count = 0
         profile = self.profile()
         if self._is_new("profile", profile):
@@ -59,6 +64,7 @@ class Presence:
             if self._is_new(f"card {name}", body):
                 self._relay.publish_card(self._keyring.sign("card", body))
                 self._published[f"card {name}"] = digest(body)
+                self._on_card()
                 count += 1
         self._seen = seen
         return count
@@ -76,6 +82,7 @@ class Presence:
             },
             "workers": self._workers,
             "limits": asdict(policy.limits if policy else Limits()),
+            "airlock": (policy.airlock if policy else Airlock()).to_mapping(),
             "unfit": self._why_unfit(),
         }
 

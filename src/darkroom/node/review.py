@@ -15,11 +15,13 @@ from darkroom.model.letter import Letter
 from darkroom.model.site_policy import SitePolicy
 from darkroom.model.statement import Statement
 from darkroom.node.admit import Admission
+from darkroom.node.charge import Charge
 from darkroom.node.disclose import Disclosure
 from darkroom.node.journal import Journal
+from darkroom.node.laws import Laws
 from darkroom.node.store import NodeStore
 from darkroom.policy.disclosure import output_digest
-from darkroom.policy.owner_word import decide, succeeds
+from darkroom.policy.owner_word import Effect, Person, decide, read_votes, succeeds
 from darkroom.ports import Clock, Verifier
 
 
@@ -34,6 +36,8 @@ class Review:
         verifier: Verifier,
         clock: Clock,
         domain: str,
+        laws: Laws,
+        charge: Charge,
         admission: Admission,
         disclosure: Disclosure,
         why_waiting: Callable[[], str],
@@ -43,6 +47,8 @@ class Review:
         self._verifier = verifier
         self._clock = clock
         self._domain = domain
+        self._laws = laws
+        self._charge = charge
         self._admission = admission
         self._disclosure = disclosure
         self._why_waiting = why_waiting
@@ -50,63 +56,118 @@ class Review:
     # --------------------------------------------------------------------------- decisions
 
     def decision(self, letter: Letter) -> None:
-        """Apply a decision, or tell the owner why not."""
+        """Apply a decision of the owner or a reviewer, or tell them why not."""
+        voters = self._laws.people()
+        voter = voters.get(letter.sender)
+        if voter is None:
+            self._journal.note("decision-refused", reason="no reviewer", sender=letter.sender)
+            return
         try:
             body = self._said(letter.sender, letter.body.get("decision"), "decision")
         except DarkroomError as error:
-            self._refuse("decision-refused", "", error.message)
+            self._refuse("decision-refused", "", error.message, to=voter.name)
             return
         job_id = body.get("job_id")
         if not isinstance(job_id, str) or not JOB_ID.fullmatch(job_id):
-            self._refuse("decision-refused", "", "a decision names no job")
+            self._refuse("decision-refused", "", "a decision names no job", to=voter.name)
             return
         record = self._store.job(job_id)
         if record is None:
-            self._refuse("decision-refused", job_id, "there is no such job here")
+            self._refuse("decision-refused", job_id, "there is no such job here", to=voter.name)
             return
-        effect = decide(body, record.state, _digests(record))
-        if effect.target is None:
-            self._refuse("decision-refused", job_id, effect.against)
+        effect = self._effect(body, record, voter, voters)
+        against = effect.against
+        wants_log = bool(effect.votes) and all(vote.with_log for vote in effect.votes)
+        if not against and effect.target == "released" and wants_log:
+            against = self._disclosure.against_log(record)
+        if against:
+            self._refuse("decision-refused", job_id, against, to=voter.name)
             return
         self._journal.note(
-            "owner-decided", job_id, decision=body, signature=letter.body["decision"]["signature"]
+            "owner-decided",
+            job_id,
+            by=voter.name,
+            decision=body,
+            signature=letter.body["decision"]["signature"],
         )
+        self._apply(record, effect, body, wants_log=wants_log)
+
+    def _effect(
+        self, body: dict[str, Any], record: JobRecord, voter: Person, voters: dict[str, Person]
+    ) -> Effect:
+        if self._same_key(voter.name, record.submitter):
+            return Effect(against="nobody reviews their own job")
+        return decide(
+            body,
+            state=record.state,
+            digests=_digests(record),
+            submitter=record.submitter,
+            voter=voter,
+            voters=voters,
+            votes=read_votes(record.votes),
+            reviews=self._laws.reviews(),
+            now=self._charge.now(),
+        )
+
+    def _same_key(self, voter: str, submitter: str) -> bool:
+        one, other = self._store.get(voter), self._store.get(submitter)
+        return bool(one and other) and one.statement_key == other.statement_key  # type: ignore[union-attr]
+
+    def _apply(
+        self, record: JobRecord, effect: Effect, body: dict[str, Any], *, wants_log: bool
+    ) -> None:
+        words = _words(body)
+        said = f": {words}" if words else ""
+        votes = tuple(vote.to_mapping() for vote in effect.votes)
+        names = ", ".join(vote.by for vote in effect.votes)
         match effect.target:
+            case None:
+                so_far = f"{len(votes)} of {effect.needed} reviewers said yes"
+                self._journal.progress(record, so_far, votes=votes)
+                for person in self._laws.people_for(record.submitter):
+                    self._journal.tell_owner("info", f"job {record.job_id}: {so_far}", to=person)
             case "approved":
                 waiting = self._why_waiting()
                 self._journal.move(
                     record,
                     "approved",
-                    "the data owner approved it",
+                    "the data owner approved it" if effect.needed == 1 else f"approved by {names}",
                     *((waiting,) if waiting else ()),
-                    approved_by=self._journal.owner,
+                    votes=votes,
+                    approved_by=names,
+                    approved_until=min(vote.until for vote in effect.votes),
                 )
+            case "rejected" if body["verdict"] == "withdraw":
+                self._journal.move(record, "rejected", f"the approval was withdrawn{said}")
             case "rejected":
-                words = _words(body)
-                said = f": {words}" if words else ""
                 self._journal.move(record, "rejected", f"the data owner rejected it{said}")
             case "released":
-                self._disclosure.release(
-                    record, by=self._journal.owner, with_log=body.get("with_log") is True
-                )
+                self._disclosure.release(record, by=names, with_log=wants_log)
             case "withheld":
-                self._disclosure.withhold(record, reason=_words(body))
+                self._disclosure.withhold(record, reason=words)
 
     # ------------------------------------------------------------------------------ policy
 
     def policy(self, letter: Letter) -> None:
         """Put a policy in force, or tell the owner why not; the last good one stays."""
-        against = self.adopt(letter.body.get("policy"), sender=letter.sender)
+        against = self.adopt(
+            letter.body.get("policy"),
+            sender=letter.sender,
+            identities=letter.body.get("identities", []),
+        )
         if against:
             self._refuse("policy-refused", "", against)
 
-    def adopt(self, said: Any, *, sender: str) -> str:
+    def adopt(self, said: Any, *, sender: str, identities: Any = ()) -> str:
         """Put a signed policy in force; why not, or "".
 
         Args:
             said: the statement's JSON form, of any origin.
             sender: who hands it over; only the owner's signature counts.
+            identities: public identities of the reviewers that it names.
         """
+        if sender != self._journal.owner:
+            return "only the data owner sets the policy"
         try:
             body = self._said(sender, said, "policy")
             policy = SitePolicy.from_mapping(body)
@@ -119,6 +180,12 @@ class Review:
         against = succeeds(policy, domain=self._domain, version=version)
         if against:
             return against
+        try:
+            newcomers = self._reviewers(policy, identities)
+        except DarkroomError as error:
+            return error.message
+        for identity in newcomers:
+            self._store.pin(identity)
         statement = Statement.from_mapping(said)
         self._store.put_policy(statement, policy.version, self._clock.now())
         self._journal.note("policy-in-force", version=policy.version)
@@ -126,19 +193,47 @@ class Review:
         self._admission.screen_again()
         return ""
 
+    def _reviewers(self, policy: SitePolicy, identities: Any) -> list[PublicIdentity]:
+        """The identities of reviewers who are not pinned yet, each exactly as signed for."""
+        given = {}
+        for value in identities if isinstance(identities, list) else ():
+            identity = PublicIdentity.from_mapping(value if isinstance(value, dict) else {})
+            self._verifier.check_identity(identity)
+            given[identity.fingerprint] = identity
+        new = []
+        for reviewer in policy.reviews.reviewers:
+            pinned = self._store.get(reviewer.name)
+            found = pinned or given.get(reviewer.fingerprint)
+            if found is None or (found.name, found.fingerprint, found.role) != (
+                reviewer.name,
+                reviewer.fingerprint,
+                "owner",
+            ):
+                raise SpecError(
+                    f"the identity of the reviewer {reviewer.name} did not come with the policy, "
+                    "or another one is pinned under that name",
+                    next_step="sign it again with --identity FILE",
+                )
+            if pinned is None:
+                new.append(found)
+        return new
+
     # ----------------------------------------------------------------------------- details
 
     def _said(self, sender: str, said: Any, kind: str) -> dict[str, Any]:
-        """The body of a statement that our owner signed."""
-        owner: PublicIdentity | None = self._store.get(self._journal.owner)
-        if owner is None or sender != owner.name or not isinstance(said, dict):
+        """The body of a statement signed by the owner or, for a decision, by a reviewer."""
+        signer: PublicIdentity | None = self._store.get(sender)
+        if signer is None or signer.role != "owner" or not isinstance(said, dict):
             raise SpecError(f"this is no {kind} of our owner", next_step="send it again")
-        return self._verifier.check_statement(Statement.from_mapping(said), kind, owner)
+        named = {r.name: r.fingerprint for r in self._laws.reviews().reviewers}
+        if sender != self._journal.owner and named.get(sender) != signer.fingerprint:
+            raise SpecError(f"{sender} is no reviewer here", next_step="ask the owner")
+        return self._verifier.check_statement(Statement.from_mapping(said), kind, signer)
 
-    def _refuse(self, event: str, job_id: str, why: str) -> None:
+    def _refuse(self, event: str, job_id: str, why: str, *, to: str = "") -> None:
         self._journal.note(event, job_id, reason=why)
         about = f"job {job_id}: " if job_id else ""
-        self._journal.tell_owner("warning", f"{about}not done: {why}")
+        self._journal.tell_owner("warning", f"{about}not done: {why}", to=to)
 
 
 def _digests(record: JobRecord) -> dict[str, str]:

@@ -162,6 +162,7 @@ class Service:
     def stop(self) -> None:
         """End: running jobs are stopped and wait for the next start."""
         self._stopping.set()
+        self._runner.stop()
         self._bell.ring()
 
     def _tell_waiting(self) -> None:

@@ -3,11 +3,14 @@
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from darkroom.model.amount import Amount
+from darkroom.model.budget import Account
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job_record import JobRecord
 from darkroom.model.outgoing import Outgoing
 from darkroom.model.statement import Statement
+from darkroom.policy.ledger import Entry
 
 
 class NodeStore(Protocol):
@@ -68,6 +71,29 @@ class NodeStore(Protocol):
         self, at: float, event: str, job_id: str = "", detail: dict[str, Any] | None = None
     ) -> None:
         """Append to the log."""
+        ...
+
+    # the ledger: entries only grow, balances are kept beside them
+    def add_entry(self, entry: Entry) -> None:
+        """Append to the ledger, and keep every balance that it concerns.
+
+        Raises:
+            StateError: `policy.ledger.FOLLOWS` has no such step for this reservation, its
+                amount is another one, it refunds a job that was started, or it reserves at
+                a time before `ledger_time`.
+        """
+        ...
+
+    def reservation(self, reservation: str) -> Entry | None:
+        """The last entry about a reservation."""
+        ...
+
+    def spent(self, account: Account) -> Amount:
+        """What an account has spent; equals `policy.ledger.spent` over all entries."""
+        ...
+
+    def ledger_time(self) -> float:
+        """The latest time of any entry; 0.0 in an empty ledger. Never goes back."""
         ...
 
     # letters out

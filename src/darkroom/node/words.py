@@ -1,5 +1,6 @@
 """How a run ended, in plain words for its submitter. No value of the data is in them. Pure."""
 
+from darkroom.model.error_class import error_class
 from darkroom.ports import Outcome
 
 
@@ -23,7 +24,7 @@ def ended(outcome: Outcome, what: str = "the code") -> str:
                 "where the same check names the output"
             )
         case _:
-            return f"{what} ended with {outcome.error_class or 'an error'}"
+            return f"{what} ended with {error_class(outcome.error_class)}"
 
 
 def cannot_isolate(layers: dict[str, str]) -> str:

@@ -1,34 +1,53 @@
 """The data owner's desk: what waits, what it is, and their word on it.
 
-A decision is a statement signed with the owner's own key over the digest that was
-recomputed here from the bytes they were shown. It is kept with its letter in one
-transaction, so that it reaches the domain once, however often this process is stopped.
+A reviewer beside the owner sits at the same desk with keys of their own. A decision is a
+statement signed with those keys over the digest that was recomputed here from the bytes
+they were shown. It is kept with its letter in one transaction, so that it reaches the
+domain once, however often this process is stopped.
 """
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from darkroom.errors import DarkroomError, DeniedError, TrustError, UnknownNameError
+from darkroom.errors import DarkroomError, DeniedError, InputError, TrustError, UnknownNameError
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.owner_case import Case, Subject
+from darkroom.model.reviews import MAX_DAYS
+from darkroom.model.site_policy import SitePolicy
+from darkroom.owner.budget_view import budget_sheet, read_balances
+from darkroom.owner.case_state import is_live, state_words
+from darkroom.owner.closer_look import Apart
+from darkroom.owner.gathering import Gathering
+from darkroom.owner.history import History
 from darkroom.owner.mailroom import Mailroom
+from darkroom.owner.release_view import release_sheet
 from darkroom.owner.requests import ReleaseRequest, ReviewRequest, read_release, read_review
+from darkroom.owner.review_view import review_sheet
+from darkroom.owner.rules import POLICY_FACT
 from darkroom.owner.sheet import Sheet
 from darkroom.owner.store import OwnerStore
-from darkroom.owner.view import list_sheet, refused_sheet, release_sheet, review_sheet
+from darkroom.owner.view import list_sheet, refused_sheet
 from darkroom.ports import Clock, Keyring, Verifier
 
 
-Verdict = Literal["approve", "reject", "release", "withhold"]
-_KEY = re.compile(r"(sha256:)?[0-9a-f]{12,64}")
+Verdict = Literal["approve", "reject", "withdraw", "release", "withhold"]
+APPROVAL_DAYS = 14.0
+MAX_REASON = 1_000
+DAY = 86_400.0
+_DIGEST = re.compile(r"(sha256:)?[0-9a-f]{12,64}")
+_JOB = re.compile(r"(job:)?[0-9a-f]{32}")
 _WORDS: dict[Subject, str] = {"code": "review", "output": "release"}
+_SUBJECTS: tuple[Subject, ...] = ("code", "output")
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A sheet as a notebook, a terminal or `print` shows it."""
+    """A sheet as a notebook, a terminal or `print` shows it; iterates over its digests.
+
+    A request without one, for it was refused as it came, has `job:ID` in its place.
+    """
 
     sheet: Sheet
     html: Callable[[Sheet], str]
@@ -66,6 +85,7 @@ class Desk:
         keyring: Keyring,
         verifier: Verifier,
         clock: Clock,
+        apart: Apart,
         html: Callable[[Sheet], str],
         text: Callable[[Sheet], str],
         suffix: str = "",
@@ -76,9 +96,10 @@ class Desk:
             domain: the pinned domain.
             store: what is remembered.
             mailroom: letters in and out.
-            keyring: the owner's own keys.
+            keyring: the own keys of whoever sits here.
             verifier: checks identities of submitters.
             clock: time.
+            apart: reads hostile files in a process without keys.
             html: writes a sheet down for a notebook.
             text: writes a sheet down for a terminal.
             suffix: ends each command line that is shown, for instance ` --state owner`.
@@ -89,6 +110,7 @@ class Desk:
         self._keyring = keyring
         self._verifier = verifier
         self._clock = clock
+        self._gathering = Gathering(store=store, apart=apart, clock=clock)
         self._html = html
         self._text = text
         self._suffix = suffix
@@ -103,20 +125,58 @@ class Desk:
         """Outputs that wait for you (or all that ever did); iterates over digests."""
         return self._list("output", everything=everything)
 
-    def show(self, key: str) -> Shown:
-        """Everything about one request: a digest, its first 12 digits, or a job id."""
-        case = self.find(key)[0]
+    def show(self, key: str, subject: Subject | None = None) -> Shown:
+        """Everything about one request, also a decided one: a digest, 12 digits, or `job:ID`."""
+        case = self.case(key, subject)
         return self._shown(self.sheet(case), (case.digest,))
+
+    def budgets(self, *, timeout: float = 30.0) -> Shown:
+        """What was spent and what is left of every account; the domain is asked now.
+
+        Raises:
+            UnreachableError: gateway or domain did not answer in time.
+            SpecError: the answer is not well formed.
+        """
+        said = self.mailroom.ask_budgets(timeout=timeout)
+        version, balances = read_balances(said["body"])
+        return self._shown(budget_sheet(self.domain.name, version, balances, at=said["at"]), ())
 
     # ---------------------------------------------------------------------- the owner's word
 
-    def approve(self, key: str, reason: str = "") -> list[Case]:
-        """Let this code run, once per request that waits under this digest."""
-        return self._decide_all(self.find(key, "code"), "approve", reason)
+    def approve(self, key: str, reason: str = "", *, days: float = APPROVAL_DAYS) -> list[Case]:
+        """Let this code run, once per request that waits under this digest.
+
+        Args:
+            key: a digest, or `job:ID` for one request only.
+            reason: kept with the decision.
+            days: after which an approval that was not used is void. The domain's policy may
+                allow fewer.
+        """
+        cases = self.find(key, "code")
+        return self._decide_all(cases, "approve", reason, days=days)
 
     def reject(self, key: str, reason: str = "") -> list[Case]:
         """Refuse this code; the reason goes to the scientist."""
         return self._decide_all(self.find(key, "code"), "reject", reason)
+
+    def withdraw(self, key: str, reason: str = "") -> list[Case]:
+        """Take an approval back; a job that runs is stopped, the reason goes to the scientist.
+
+        Raises:
+            DeniedError: the job has run; its outputs can be withheld.
+        """
+        history, now = self._gathering.history(), self._clock.now()
+        approved = self.find(key, "code", wanted=lambda case: case.verdict == "approve")
+        live = [c for c in approved if is_live(c, now=now, ran=c.job_id in history.ran)]
+        if not live:
+            ran = any(c.job_id in history.ran for c in approved)
+            raise DeniedError(
+                "the job has run" if ran else "the approval has expired already",
+                next_step="withhold its outputs with `darkroom release withhold`"
+                if ran
+                else "there is nothing to withdraw",
+            )
+        return self._decide_all(live, "withdraw", reason)
 
     def release(self, key: str, reason: str = "", *, with_log: bool = False) -> list[Case]:
         """Let these outputs leave; the log only when you say so."""
@@ -127,57 +187,102 @@ class Desk:
         return self._decide_all(self.find(key, "output"), "withhold", reason)
 
     def decide(
-        self, case: Case, verdict: Verdict, reason: str = "", *, with_log: bool = False
-    ) -> bool:
-        """Sign and keep a decision; False when there was one already.
+        self,
+        case: Case,
+        verdict: Verdict,
+        reason: str = "",
+        *,
+        with_log: bool = False,
+        days: float = APPROVAL_DAYS,
+    ) -> Case | None:
+        """Sign and keep a decision; None when there was one already.
 
         Raises:
             DeniedError: approval of a request that is not what it says.
+            InputError: an approval for no time, or for more than a year.
         """
         if verdict in ("approve", "release"):
             self.read(case)  # from the stored bytes, again
+        now, reason = self._clock.now(), reason[:MAX_REASON]
+        expires = self._expiry(now, days) if verdict == "approve" else 0.0
         body = {
             "job_id": case.job_id,
             "subject": case.subject,
             "digest": case.digest,
             "verdict": verdict,
-            "reason": reason[:1000],
-            "decided_at": self._clock.now(),
+            "reason": reason,
+            "decided_at": now,
+            **({"expires_at": expires} if expires else {}),
+            **({"with_log": True} if verdict == "release" and with_log else {}),
         }
-        if verdict == "release" and with_log:
-            body["with_log"] = True
         statement = self._keyring.sign("decision", body)
+        was = "approve" if verdict == "withdraw" else ""
         with self.store.transaction():
-            if not self.store.decide(case, verdict, reason[:1000], self._clock.now()):
-                return False
+            if not self.store.decide(case, verdict, reason, now, expires_at=expires, was=was):
+                return None
             self.mailroom.queue("owner.decision", {"decision": statement.to_mapping()})
-        return True
+        return replace(case, verdict=verdict, reason=reason, decided_at=now, expires_at=expires)
 
     def _decide_all(
-        self, cases: list[Case], verdict: Verdict, reason: str, *, with_log: bool = False
+        self,
+        cases: list[Case],
+        verdict: Verdict,
+        reason: str,
+        *,
+        with_log: bool = False,
+        days: float = APPROVAL_DAYS,
     ) -> list[Case]:
-        decided = [c for c in cases if self.decide(c, verdict, reason, with_log=with_log)]
+        said = [self.decide(c, verdict, reason, with_log=with_log, days=days) for c in cases]
         self.mailroom.flush()
-        return decided
+        return [case for case in said if case is not None]
+
+    def _expiry(self, now: float, days: float) -> float:
+        """Not later than the policy allows, as far as it is known here."""
+        if not 0 < days <= MAX_DAYS:
+            raise InputError(
+                f"an approval holds for up to {MAX_DAYS} days",
+                next_step=f"choose --days between 0 and {MAX_DAYS}",
+            )
+        kept = self.store.fact(POLICY_FACT)
+        try:
+            longest = SitePolicy.from_mapping(kept["body"]).reviews.approval_days
+        except (DarkroomError, TypeError, KeyError):
+            longest = MAX_DAYS  # a reviewer has no copy; the domain knows
+        return float(int(now + min(days, longest) * DAY))
 
     # ------------------------------------------------------------------------ looking closer
 
-    def find(self, key: str, subject: Subject | None = None) -> list[Case]:
-        """The waiting requests of one digest (or job id); never of two digests.
+    def case(self, key: str, subject: Subject | None = None) -> Case:
+        """The one request to look at: one that waits, else the latest.
 
         Raises:
             UnknownNameError: none, or more than one digest begins like this.
         """
-        found = self._waiting(key, subject)
+        found = self.find(key, subject, wanted=lambda _: True)
+        return max(found, key=lambda case: (case.verdict == "", case.id))
+
+    def find(
+        self,
+        key: str,
+        subject: Subject | None = None,
+        *,
+        wanted: Callable[[Case], bool] = lambda case: case.verdict == "",
+    ) -> list[Case]:
+        """The wanted requests of one digest, or the one of `job:ID`; never of two digests.
+
+        Raises:
+            UnknownNameError: none, or more than one digest begins like this.
+        """
+        found = self._matching(key, subject, wanted)
         if not found:  # it may have been asked a moment ago
             self.mailroom.refresh()
-            found = self._waiting(key, subject)
+            found = self._matching(key, subject, wanted)
         if not found:
             away = f"; {self.mailroom.offline}" if self.mailroom.offline else ""
             raise UnknownNameError(
-                f"no request that waits has the digest {ascii(key)[:80]}{away}",
+                f"no such request has the digest {ascii(key)[:80]}{away}",
                 next_step="copy at least 12 digits of it from `darkroom review ls` or "
-                "`darkroom release ls`",
+                "`darkroom release ls` (--all lists decided ones), or name one as job:JOB",
             )
         if len({(c.subject, c.digest) for c in found}) > 1:
             raise UnknownNameError(
@@ -186,18 +291,24 @@ class Desk:
             )
         return found
 
-    def _waiting(self, key: str, subject: Subject | None) -> list[Case]:
+    def _matching(
+        self, key: str, subject: Subject | None, wanted: Callable[[Case], bool]
+    ) -> list[Case]:
         key = key.strip()
-        if not _KEY.fullmatch(key):
-            return []
-        digits = key.removeprefix("sha256:")
-        subjects: tuple[Subject, ...] = (subject,) if subject else ("code", "output")
-        return [
+        digits = key.removeprefix("sha256:") if _DIGEST.fullmatch(key) else ""
+        cases = [
             case
-            for each in subjects
-            for case in self.store.cases(each, waiting=True)
-            if case.digest.removeprefix("sha256:").startswith(digits) or case.job_id == digits
+            for each in ((subject,) if subject else _SUBJECTS)
+            for case in self.store.cases(each, waiting=False)
         ]
+        found = [c for c in cases if digits and _digits(c).startswith(digits)]
+        # A job id is chosen by who asks: it never passes for the digits of a digest, and is
+        # taken without `job:` only where no digest here begins like it.
+        if not found and _JOB.fullmatch(key):
+            found = [c for c in cases if c.job_id == key.removeprefix("job:")]
+        found = [case for case in found if wanted(case)]
+        # One that was refused as it came only claims its digest.
+        return [case for case in found if not case.problem] or found
 
     def read(self, case: Case) -> ReviewRequest | ReleaseRequest:
         """A request from its stored bytes, everything recomputed.
@@ -234,47 +345,50 @@ class Desk:
         if isinstance(found, ReviewRequest):
             return review_sheet(
                 found,
+                case,
+                self._gathering.for_review(case, found),
                 domain=self.domain.name,
-                received_at=case.received_at,
                 suffix=self._suffix,
             )
         return release_sheet(
             found,
+            case,
+            self._gathering.for_release(case, found),
             domain=self.domain.name,
-            received_at=case.received_at,
-            review=self._review_of(case.job_id),
             suffix=self._suffix,
         )
 
-    def _review_of(self, job_id: str) -> ReviewRequest | None:
-        for case in self.store.cases("code", waiting=False):
-            if case.job_id == job_id and case.verdict == "approve":
-                try:
-                    found = self.read(case)
-                except DeniedError:
-                    return None
-                return found if isinstance(found, ReviewRequest) else None
-        return None
-
     def _list(self, subject: Subject, *, everything: bool) -> Shown:
         self.mailroom.refresh()
+        history, now = self._gathering.history(), self._clock.now()
         cases = self.store.cases(subject, waiting=not everything)
-        rows = [(case, *self._summary(case)) for case in cases]
+        rows = [
+            (
+                case,
+                *_summary(case, history),
+                state_words(case, now=now, ran=case.job_id in history.ran),
+            )
+            for case in cases
+        ]
         sheet = list_sheet(_WORDS[subject], rows, everything=everything, suffix=self._suffix)
-        return self._shown(sheet, tuple(case.digest for case in cases))
-
-    def _summary(self, case: Case) -> tuple[str, str]:
-        """(what, who) for a list, from the stored request without its files."""
-        body = case.body
-        if case.subject == "output":
-            outputs = body.get("outputs")
-            return (", ".join(map(str, outputs)) if isinstance(outputs, dict) else "?", "")
-        request = body.get("request")
-        if not isinstance(request, dict) or case.problem:
-            return ("?", "")
-        spec = request.get("spec")
-        name = spec.get("name") if isinstance(spec, dict) else "?"
-        return (f"{name} on {request.get('dataset')}", str(request.get("submitter")))
+        keys = (case.digest or f"job:{case.job_id}" for case in cases)
+        return self._shown(sheet, tuple(dict.fromkeys(keys)))
 
     def _shown(self, sheet: Sheet, digests: tuple[str, ...]) -> Shown:
         return Shown(sheet, self._html, self._text, digests)
+
+
+def _digits(case: Case) -> str:
+    return case.digest.removeprefix("sha256:")
+
+
+def _summary(case: Case, history: History) -> tuple[str, str]:
+    """(what, who) for a list, without the files."""
+    request = next((a.request for a in history.asked if a.case.job_id == case.job_id), None)
+    about = f"{request.spec.name} on {request.dataset}" if request else "?"
+    who = request.submitter if request else "?"
+    if case.subject == "output":
+        outputs = case.body.get("outputs")
+        listed = ", ".join(sorted(map(str, outputs))) if isinstance(outputs, dict) else "?"
+        return (f"{listed[:200]} of {about}" if request else listed[:200], who if request else "")
+    return ("?", "?") if case.problem else (about, who)

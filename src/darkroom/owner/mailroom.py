@@ -15,6 +15,8 @@ from darkroom.post.timing import SEEN_FOR
 
 
 KEEP_FILES_FOR = 30 * 86_400.0
+KEEP_APPROVED_FOR = 180 * 86_400.0  # later jobs are compared with it
+BUDGETS = "budgets"  # the fact: what the domain said last about them
 MAX_NOTICE = 1_000
 _SUBJECTS: dict[str, Subject] = {"review.request": "code", "release.request": "output"}
 
@@ -102,7 +104,11 @@ class Mailroom:
         """
         self._send_all()
         now = self._clock.now()
-        self._store.forget(seen_before=now - SEEN_FOR, files_before=now - KEEP_FILES_FOR)
+        self._store.forget(
+            seen_before=now - SEEN_FOR,
+            files_before=now - KEEP_FILES_FOR,
+            approved_before=now - KEEP_APPROVED_FOR,
+        )
         new: list[Case] = []
         while deliveries := self._post.receive(wait=wait):
             for delivery in deliveries:
@@ -112,6 +118,29 @@ class Mailroom:
                 self._post.acknowledge(delivery.cursor)
             wait = 0.0
         return new
+
+    def ask_budgets(self, *, timeout: float) -> dict[str, Any]:
+        """What the domain says now of its budgets: `{"at", "letter", "body"}`.
+
+        Raises:
+            UnreachableError: gateway or domain did not answer in time.
+        """
+        known = self._store.fact(BUDGETS) or {}
+        with self._store.transaction():
+            self.queue("budget.ask", {})
+        end = self._clock.monotonic() + timeout
+        said: dict[str, Any] = known
+        while said.get("letter") == known.get("letter"):
+            left = end - self._clock.monotonic()
+            if left <= 0:
+                raise UnreachableError(
+                    f"{self._domain.name} did not answer within {timeout:g} s",
+                    next_step="see that the domain runs, and ask again",
+                )
+            # Another process of this owner may take the answer in: look at the store often.
+            self.sync(wait=min(1.0, left))
+            said = self._store.fact(BUDGETS) or {}
+        return said
 
     def _take(self, delivery: Delivery) -> Case | None:
         letter = delivery.letter
@@ -127,6 +156,10 @@ class Mailroom:
             if letter.kind == "owner.notice":
                 level, text = letter.body.get("level"), letter.body.get("text")
                 self._notice(str(level)[:20], str(text))
+                return None
+            if letter.kind == "budget.state":
+                said = {"at": self._clock.now(), "letter": letter.id, "body": letter.body}
+                self._store.set_fact(BUDGETS, said)
                 return None
             return self._keep(letter)
 

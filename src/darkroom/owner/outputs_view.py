@@ -6,8 +6,10 @@ all the same, and what does not fit its form is shown as its size and hash only.
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
+from darkroom.owner.closer_look import Tensors
 from darkroom.owner.requests import ReleaseRequest
 from darkroom.owner.sheet import Section
 
@@ -16,23 +18,30 @@ MAX_PARSED = 16 << 20
 PREVIEW_ROWS = 20
 PREVIEW_TEXTS = 20
 LOG_LINES = 2_000
+TFLITE = b"TFL3"
+ARCHIVE = b"PK"
 
 
-def output_sections(release: ReleaseRequest) -> list[Section]:
-    """One section per output, the log last."""
+def output_sections(release: ReleaseRequest, tensors: Mapping[str, Tensors]) -> list[Section]:
+    """One section per output, the log last.
+
+    Args:
+        release: the outputs.
+        tensors: output name -> what a process apart found in an archive of arrays.
+    """
     names = sorted(release.files, key=lambda name: (name == "log", name))
-    return [_section(name, release.kinds[name], release.files[name]) for name in names]
+    return [
+        _section(name, release.kinds[name], release.files[name], tensors.get(name))
+        for name in names
+    ]
 
 
-def _section(name: str, kind: str, data: bytes) -> Section:
+def _section(name: str, kind: str, data: bytes, tensors: Tensors | None) -> Section:
     heading = f"Output: {name}" if name != "log" else "Log (stays here unless you say so)"
     if kind == "log":
         return _log(heading, data)
     if kind == "model":
-        return Section(
-            heading=heading,
-            note=f"A model of {len(data):,} bytes; it holds numbers that nobody can read.",
-        )
+        return _model(heading, data, tensors)
     try:
         if len(data) > MAX_PARSED:
             raise ValueError
@@ -45,9 +54,26 @@ def _section(name: str, kind: str, data: bytes) -> Section:
                 return Section(heading=heading, columns=("name", "value"), rows=rows)
             case "histogram":
                 return _histogram(heading, value)
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
         pass
     return Section(heading=heading, note=f"{len(data):,} bytes that cannot be shown.")
+
+
+def _model(heading: str, data: bytes, tensors: Tensors | None) -> Section:
+    note = f"A model of {len(data):,} bytes; it holds numbers that nobody can read."
+    if tensors is None:
+        if data[4:8] == TFLITE:
+            note += (
+                " TFLite: the domain's inspector opened it and wrote it anew; what is left is "
+                "operators and numbers."
+            )
+        return Section(heading=heading, note=note)
+    return Section(
+        heading=heading,
+        note=f"{note} {tensors.note}".strip(),
+        columns=("array", "type", "shape") if tensors.arrays else (),
+        rows=tensors.arrays,
+    )
 
 
 def _table(heading: str, value: dict[str, Any]) -> Section:

@@ -25,7 +25,9 @@ class ReviewRequest:
         request: the job.
         submitter: who asks; their keys are pinned at the domain.
         reasons: why the domain's rules left it to a person.
+        rule: name of the rule of the policy that decided, or "".
         policy_version: the policy that was applied.
+        price: what the domain says it costs, as it came.
         mock: what the scientist says it did on mock; nobody checked it.
         files: path -> bytes of exactly the code that would run.
     """
@@ -33,7 +35,9 @@ class ReviewRequest:
     request: JobRequest
     submitter: PublicIdentity
     reasons: tuple[str, ...]
+    rule: str
     policy_version: int
+    price: object
     mock: dict[str, Any]
     files: dict[str, bytes]
 
@@ -48,17 +52,21 @@ class ReleaseRequest:
     """May these outputs leave?
 
     Attributes:
+        request: the job that they come from.
         digest: what a release binds, recomputed.
         kinds: output name -> `table`, `scalars`, `histogram`, `model` or `log`.
         facts: about the run, in buckets.
+        price: what the domain says it costs, as it came.
         files: output name -> bytes of exactly what would leave.
     """
 
     job_id: str
+    request: JobRequest
     job_digest: str
     digest: str
     kinds: dict[str, str]
     facts: dict[str, Any]
+    price: object = None
     files: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -88,12 +96,15 @@ def read_review(
     hashes = {path: digest_bytes(data) for path, data in files.items()}
     if hashes != request.spec.files or any(not n.startswith("code/") for n in attachments):
         raise TrustError("the files do not hash to what the job says", next_step=_AGAIN)
-    reasons, version = body["verdict"].get("reasons"), body["verdict"].get("policy_version")
+    verdict = body["verdict"]
+    reasons, version, rule = (verdict.get(k) for k in ("reasons", "policy_version", "rule"))
     return ReviewRequest(
         request=request,
         submitter=submitter,
         reasons=tuple(str(r) for r in reasons) if isinstance(reasons, list) else (),
+        rule=rule if isinstance(rule, str) else "",
         policy_version=version if isinstance(version, int) else 0,
+        price=verdict.get("price"),
         mock=body["mock"],
         files=files,
     )
@@ -112,6 +123,9 @@ def read_release(body: dict[str, Any], attachments: dict[str, bytes]) -> Release
     job_digest = body.get("job_digest")
     if not isinstance(job_digest, str) or not SHA256.fullmatch(job_digest):
         raise SpecError("a release request names no job digest", next_step=_AGAIN)
+    request = JobRequest.from_mapping(body.get("request", {}))
+    if (request.job_digest, request.job_id) != (job_digest, body.get("job_id")):
+        raise TrustError("the job is another one than the outputs are of", next_step=_AGAIN)
     files = {name.removeprefix("output/"): data for name, data in attachments.items()}
     found: dict[str, dict[str, Any]] = {}
     for name, data in files.items():
@@ -129,11 +143,13 @@ def read_release(body: dict[str, Any], attachments: dict[str, bytes]) -> Release
     if body.get("output_digest") != recomputed:
         raise TrustError("the output digest is not that of the outputs", next_step=_AGAIN)
     return ReleaseRequest(
-        job_id=job_id_of(body),
+        job_id=request.job_id,
+        request=request,
         job_digest=job_digest,
         digest=recomputed,
         kinds={name: entry["type"] for name, entry in found.items()},
         facts=facts,
+        price=body.get("price"),
         files=files,
     )
 
@@ -154,8 +170,8 @@ def job_id_of(body: dict[str, Any]) -> str:
 def claimed_digest(body: dict[str, Any]) -> str:
     """What a request that does not hold calls itself: enough to turn it down, no more."""
     try:
-        if "request" in body:
-            return JobRequest.from_mapping(body["request"]).job_digest
-        return digest(body["outputs"])
+        if "outputs" in body:
+            return digest(body["outputs"])
+        return JobRequest.from_mapping(body["request"]).job_digest
     except (DarkroomError, KeyError, TypeError, ValueError):
         return ""

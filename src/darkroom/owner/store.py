@@ -22,8 +22,14 @@ class OwnerStore(Protocol):
         """Remember a letter; False when it was there before."""
         ...
 
-    def forget(self, *, seen_before: float, files_before: float) -> None:
-        """Drop old letter ids, and the files of requests decided before a time."""
+    def forget(self, *, seen_before: float, files_before: float, approved_before: float) -> None:
+        """Drop old letter ids, and the files of requests decided before a time.
+
+        Args:
+            seen_before: of letter ids.
+            files_before: of files, unless they are code that was approved.
+            approved_before: of approved code, which later jobs are compared with.
+        """
         ...
 
     def add_case(self, case: Case, files: dict[str, bytes]) -> Case | None:
@@ -38,8 +44,17 @@ class OwnerStore(Protocol):
         """Its attachments."""
         ...
 
-    def decide(self, case: Case, verdict: str, reason: str, at: float) -> bool:
-        """Write a decision down; False when there was one already."""
+    def decide(
+        self,
+        case: Case,
+        verdict: str,
+        reason: str,
+        at: float,
+        *,
+        expires_at: float = 0.0,
+        was: str = "",
+    ) -> bool:
+        """Write a decision down; False when the verdict was another one than `was`."""
         ...
 
     def add_notice(self, notice: Notice) -> None:

@@ -1,48 +1,200 @@
-"""What the owner's word does: a decision on one digest, or a new policy. Pure."""
+"""What the owner and the reviewers say: votes on one digest, or a new policy. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from darkroom.errors import SpecError
+from darkroom.model.json_shape import is_number
+from darkroom.model.reviews import Reviews
 from darkroom.model.site_policy import SitePolicy
+from darkroom.policy.consistency import contradictions
 from darkroom.policy.transitions import State
 
 
-# (subject, verdict) -> (state the job must be in, state it goes to)
-DECISIONS: dict[tuple[str, str], tuple[State, State]] = {
-    ("code", "approve"): ("screened", "approved"),
-    ("code", "reject"): ("screened", "rejected"),
-    ("output", "release"): ("produced", "released"),
-    ("output", "withhold"): ("produced", "withheld"),
+DAY = 86_400.0
+# (subject, verdict) -> state the job must be in -> state it goes to
+DECISIONS: dict[tuple[str, str], dict[State, State]] = {
+    ("code", "approve"): {"screened": "approved"},
+    ("code", "reject"): {"screened": "rejected"},
+    # Before enough people said yes, taking it back is a no.
+    ("code", "withdraw"): {
+        "screened": "rejected",
+        "approved": "rejected",
+        "running": "rejected",
+    },
+    ("output", "release"): {"produced": "released"},
+    ("output", "withhold"): {"produced": "withheld"},
 }
+YES = ("approve", "release")  # these take several people where the policy says so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who may review.
+
+    Attributes:
+        name: of the identity that signed.
+        scientist: the name under which the same person submits jobs, or "".
+    """
+
+    name: str
+    scientist: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """A yes that was heard.
+
+    Attributes:
+        until: Unix seconds after which it is void.
+        with_log: whether it lets the log out as well.
+    """
+
+    by: str
+    subject: str
+    digest: str
+    until: float
+    with_log: bool = False
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The JSON form."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """Where a decision takes a job; `against` says why nowhere."""
+    """Where a decision takes a job.
+
+    Attributes:
+        target: the next state; None: it stays where it is.
+        votes: every yes that counts by now, this one included.
+        needed: how many it takes.
+        against: why the decision does nothing at all; "" when it counts.
+    """
 
     target: State | None = None
+    votes: tuple[Vote, ...] = ()
+    needed: int = 1
     against: str = ""
 
 
-def decide(decision: dict[str, Any], state: str, digests: dict[str, str]) -> Effect:
-    """What a decision of the owner, its signature already checked, does to a job.
+def people(owner: str, reviews: Reviews) -> dict[str, Person]:
+    """Everybody who may review, by the name that they sign with."""
+    found = {owner: Person(name=owner, scientist=reviews.owner_as_scientist)}
+    for reviewer in reviews.reviewers:
+        found.setdefault(reviewer.name, Person(name=reviewer.name, scientist=reviewer.scientist))
+    return found
+
+
+def decide(
+    decision: dict[str, Any],
+    *,
+    state: str,
+    digests: dict[str, str],
+    submitter: str,
+    voter: Person,
+    voters: dict[str, Person],
+    votes: tuple[Vote, ...],
+    reviews: Reviews,
+    now: float,
+) -> Effect:
+    """What a decision, its signature already checked, does to a job.
 
     Args:
         decision: body of the signed statement.
         state: the job's state now.
         digests: subject -> the digest that the node itself computed.
+        submitter: who asked for the job.
+        voter: who signed.
+        voters: everybody who may review now; earlier votes of others count no more.
+        votes: what was said before.
+        reviews: the policy's rules.
+        now: Unix seconds.
     """
     subject, verdict = decision.get("subject"), decision.get("verdict")
     if not isinstance(subject, str) or not isinstance(verdict, str):
         return Effect(against="a decision names its subject and verdict")
-    if (subject, verdict) not in DECISIONS:
+    ways = DECISIONS.get((subject, verdict))
+    if ways is None:
         return Effect(against="a decision of this kind is not known")
-    needed, target = DECISIONS[subject, verdict]
-    if state != needed:
-        return Effect(against=f"the job is {state}, a decision on {subject} needs {needed}")
+    target = next((to for source, to in ways.items() if source == state), None)
+    if target is None:
+        return Effect(
+            against=f"the job is {state}, {verdict} needs one that is {' or '.join(ways)}"
+        )
     if not digests.get(subject) or decision.get("digest") != digests[subject]:
         return Effect(against=f"the {subject} here has another digest than the decision")
-    return Effect(target=target)
+    if verdict not in YES:
+        return Effect(target=target)
+    return _yes(
+        decision, target, submitter=submitter, voter=voter, voters=voters, votes=votes,
+        reviews=reviews, now=now,
+    )  # fmt: skip
+
+
+def _yes(
+    decision: dict[str, Any],
+    target: State,
+    *,
+    submitter: str,
+    voter: Person,
+    voters: dict[str, Person],
+    votes: tuple[Vote, ...],
+    reviews: Reviews,
+    now: float,
+) -> Effect:
+    subject: str = decision["subject"]
+    if submitter in (voter.name, voter.scientist):
+        return Effect(against="nobody reviews their own job")
+    longest = reviews.approval_days * DAY
+    decided, expires = decision.get("decided_at"), decision.get("expires_at")
+    if not is_number(decided) or not (expires is None or is_number(expires)):
+        return Effect(against="a decision says when it was made and when it ends")
+    until = min(decided + longest, decided + longest if expires is None else expires)
+    if until <= now:
+        return Effect(against="this decision has expired: look again and decide anew")
+    mine = Vote(
+        by=voter.name,
+        subject=subject,
+        digest=decision["digest"],
+        until=until,
+        with_log=decision.get("with_log") is True,
+    )
+    counted = tuple(
+        vote
+        for vote in votes
+        if (vote.subject, vote.digest) == (subject, mine.digest)
+        and vote.by != mine.by
+        and vote.until > now
+        and vote.by in voters
+        and submitter not in (vote.by, voters[vote.by].scientist)
+    )
+    everybody = (*counted, mine)
+    needed = reviews.code if subject == "code" else reviews.release
+    return Effect(
+        target=target if len(everybody) >= needed else None, votes=everybody, needed=needed
+    )
+
+
+def read_votes(kept: tuple[dict[str, Any], ...]) -> tuple[Vote, ...]:
+    """Votes from the mappings that a job's record holds."""
+    return tuple(Vote(**vote) for vote in kept)
+
+
+def void(approved_until: float, *, now: float, stale: bool, reviews: Reviews) -> str:
+    """Why an approval holds no more; "" when it does.
+
+    Args:
+        approved_until: 0.0 for an approval by rule, which holds while the rule does.
+        now: Unix seconds.
+        stale: whether the dataset has a newer version than the approved one.
+        reviews: the policy's rules.
+    """
+    if approved_until and approved_until <= now:
+        return "the approval has expired: submit it again"
+    if stale and not reviews.keep_on_new_version:
+        return "the dataset has a newer version, so the approval is void: submit it again"
+    return ""
 
 
 def succeeds(policy: SitePolicy, *, domain: str, version: int) -> str:
@@ -54,4 +206,5 @@ def succeeds(policy: SitePolicy, *, domain: str, version: int) -> str:
             f"policy {policy.version} is not newer than the one in force, {version}: "
             "raise its version"
         )
-    return ""
+    wrong: list[SpecError] = contradictions(policy)
+    return f"policy {policy.version} contradicts itself: {wrong[0].message}" if wrong else ""

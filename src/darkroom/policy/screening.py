@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from darkroom.model.amount import NOTHING, Amount
+from darkroom.model.budget import Account
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job import JobRequest
 from darkroom.model.site_policy import SitePolicy
+from darkroom.policy.declarations import too_wide
+from darkroom.policy.ledger import against as against_price
+from darkroom.policy.price import FREE_TIERS, price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,14 +18,18 @@ class Verdict:
     """What happens with a job, and why.
 
     Attributes:
-        decision: `deny`; `review` (a person decides); `approve` (a rule decided).
+        decision: `deny`; `review` (people decide); `approve` (a rule decided).
         reasons: for the scientist and the owner; never empty.
         policy_version: the policy that was applied; 0 when none was in force.
+        rule: name of the rule that decided, or "".
+        price: what the job reserves.
     """
 
     decision: Literal["deny", "review", "approve"]
     reasons: tuple[str, ...]
     policy_version: int
+    rule: str = ""
+    price: Amount = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +40,16 @@ class Knowledge:
         domain: its own name.
         datasets: dataset name -> version in force.
         environments: environment name -> lock hash of the prebuilt tree.
+        pending: how many other jobs of the submitter wait for review.
+        spent: the accounts that the job draws on, with what was spent of each; none for a
+            job that holds its reservation already.
     """
 
     domain: str
     datasets: dict[str, str]
     environments: dict[str, str]
+    pending: int = 0
+    spent: tuple[tuple[Account, Amount], ...] = ()
 
 
 def screen(
@@ -54,24 +68,40 @@ def screen(
             reasons=("the data owner has put no policy in force",),
             policy_version=0,
         )
+    cost = price(request.spec, policy.airlock)
     against = [
         *_identity(request, submitter, policy),
         *_access(request, policy),
         *_facts(request, knowledge),
         *_limits(request, policy),
+        *too_wide(request.spec.outputs, policy.airlock),
+        *against_price(cost, knowledge.spent),
     ]
+    rule = next((r for r in policy.rules if not r.against(request)), None)
+    most = policy.reviews.max_pending
+    if rule is None and knowledge.pending >= most:
+        against.append(f"{most} of your jobs wait for review here already, which is the most")
     if against:
-        return Verdict(decision="deny", reasons=tuple(against), policy_version=policy.version)
-    if request.spec.code_digest in policy.approve:
+        return Verdict(
+            decision="deny", reasons=tuple(against), policy_version=policy.version, price=cost
+        )
+    if rule is not None:
         return Verdict(
             decision="approve",
-            reasons=("a rule approves this code digest",),
+            reasons=(f"the rule {rule.name} approves it",),
             policy_version=policy.version,
+            rule=rule.name,
+            price=cost,
         )
+    people = policy.reviews.code
     return Verdict(
         decision="review",
-        reasons=("no rule approves this code digest: the data owner decides",),
+        reasons=(
+            "no rule approves this job: "
+            + ("the data owner decides" if people == 1 else f"{people} reviewers decide"),
+        ),
         policy_version=policy.version,
+        price=cost,
     )
 
 
@@ -88,12 +118,18 @@ def _identity(request: JobRequest, submitter: PublicIdentity, policy: SitePolicy
 
 
 def _access(request: JobRequest, policy: SitePolicy) -> list[str]:
-    grant = next((g for g in policy.grants if g.scientist == request.submitter), None)
+    grant = policy.grant_of(request.submitter)
     if grant is None or request.dataset not in grant.datasets:
         return [f"the policy gives {request.submitter} no access to dataset {request.dataset}"]
+    reasons = []
     if request.spec.tier not in grant.tiers:
-        return [f"the policy does not give {request.submitter} the tier {request.spec.tier}"]
-    return []
+        reasons.append(f"the policy does not give {request.submitter} the tier {request.spec.tier}")
+    if grant.projects and request.project not in grant.projects:
+        reasons.append(f"the policy gives {request.submitter} no project {request.project}")
+    covered = any(b.per == "dataset" and b.covers(request.dataset) for b in policy.budgets)
+    if request.spec.tier not in FREE_TIERS and not covered:
+        reasons.append(f"the policy has no budget for dataset {request.dataset}")
+    return reasons
 
 
 def _facts(request: JobRequest, knowledge: Knowledge) -> list[str]:
@@ -123,6 +159,9 @@ def _limits(request: JobRequest, policy: SitePolicy) -> list[str]:
     ]
 
 
-def released_by_rule(verdict_was_approve: bool, policy: SitePolicy | None) -> bool:
-    """Whether outputs go out without a person: only for rule-approved code."""
-    return verdict_was_approve and policy is not None and policy.release == "auto"
+def released_by_rule(request: JobRequest, policy: SitePolicy | None, *, by_rule: bool) -> bool:
+    """Whether outputs go out without a person: work on mock, and where a rule says so."""
+    if policy is None or not by_rule:
+        return False
+    rule = next((r for r in policy.rules if not r.against(request)), None)
+    return rule is not None and (request.spec.tier in FREE_TIERS or rule.release == "auto")

@@ -22,10 +22,12 @@ TRANSITIONS: dict[tuple[State, State], str] = {
     ("approved", "running"): "job-started",
     ("approved", "failed"): "job-failed",
     ("approved", "cancelled"): "job-cancelled",
+    ("approved", "rejected"): "approval-void",
     ("running", "approved"): "job-interrupted",
     ("running", "produced"): "job-produced",
     ("running", "failed"): "job-failed",
     ("running", "cancelled"): "job-cancelled",
+    ("running", "rejected"): "approval-void",
     ("produced", "released"): "output-released",
     ("produced", "withheld"): "output-withheld",
 }

@@ -1,8 +1,9 @@
 """The program `inspect`: read what a job left, with no line of the job in the process.
 
 Each declared output is opened with its size checked first, checked against its
-declaration, and written again in the one canonical form. Whatever else was left stays
-behind. `manifest.json` says what there is, or what is wrong, in words without values:
+declaration, made as coarse as the owner's airlock says, and written again in the one
+canonical form. Whatever else was left stays behind. `manifest.json` says what there is, or
+which sentence of `model.withheld` holds; more goes to the log alone, which a domain drops:
 
     {"outputs": {name: {"type", "sha256", "bytes"}}, "problems": {name: why}}
 """
@@ -10,10 +11,12 @@ behind. `manifest.json` says what there is, or what is wrong, in words without v
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 from darkroom.errors import DarkroomError, OutputError
+from darkroom.model.airlock import Airlock
 from darkroom.model.canonical import canonical, digest_bytes
 from darkroom.model.output import (
     MAX_TEXT,
@@ -24,7 +27,17 @@ from darkroom.model.output import (
     Table,
     output_to_mapping,
 )
-from darkroom.runtime.outputs import declared, encode
+from darkroom.model.withheld import (
+    MISSING,
+    MODEL,
+    NOT_AS_DECLARED,
+    STRANGERS,
+    TOO_LARGE,
+    UNCHECKED,
+)
+from darkroom.runtime.airlock import WithheldError, require_narrow, through
+from darkroom.runtime.model_files import UncheckedModelError, rewrite_tflite
+from darkroom.runtime.outputs import checked, declared, encode
 from darkroom.runtime.places import Places
 
 
@@ -38,18 +51,21 @@ WHOLE = "job"  # problems of the folder, not of one output
 def main(request: dict[str, Any], places: Places) -> None:
     """Inspect `/parts`, write `/out`."""
     outputs = declared(request)
+    airlock = Airlock.from_mapping(request.get("airlock", {}))
     kept: dict[str, bytes] = {}
     problems: dict[str, str] = {}
     for name, output in outputs.items():
         try:
             if name == MANIFEST:
-                raise OutputError(f"output {name}: the name is taken", next_step="rename it")
-            kept[name] = _inspect(places.parts / name, name, output, request)
-        except DarkroomError as error:
-            problems[name] = error.message.removeprefix(f"output {name}: ")
-    strangers = sum(1 for entry in os.scandir(places.parts) if entry.name not in outputs)
+                raise WithheldError(name, NOT_AS_DECLARED, "the name is taken: rename it")
+            kept[name] = _inspect(places.parts / name, name, output, airlock, request)
+        except WithheldError as error:
+            problems[name] = error.problem
+            print(error, file=sys.stderr)
+    with os.scandir(places.parts) as entries:
+        strangers = any(entry.name not in outputs for entry in entries)
     if strangers:
-        problems[WHOLE] = f"{strangers} files were left that are not declared"
+        problems[WHOLE] = STRANGERS
     if not problems:
         for name, content in kept.items():
             (places.out / name).write_bytes(content)
@@ -80,27 +96,52 @@ def largest(output: Output) -> int:
             return output.max_bytes
 
 
-def _inspect(path: Path, name: str, output: Output, request: dict[str, Any]) -> bytes:
+def _inspect(
+    path: Path, name: str, output: Output, airlock: Airlock, request: dict[str, Any]
+) -> bytes:
+    require_narrow(name, output, airlock)
     data = _read(path, name, largest(output))
     if isinstance(output, Model):
-        content = encode(name, output, data)
-        if output.format == "tflite":
-            _load(name, content, request.get("interpreter"))
-        return content
+        return _model(name, output, data, request.get("interpreter"))
+    try:
+        value = checked(name, output, _parsed(name, output, data))
+    except OutputError as error:
+        raise WithheldError(name, NOT_AS_DECLARED, _detail(name, error)) from error
+    return through(name, output, value, airlock)
+
+
+def _parsed(name: str, output: Table | Scalars | Histogram, data: bytes) -> Any:  # noqa: ANN401
+    step = "return it from the job"
     try:
         value = json.loads(data, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise OutputError(
-            f"output {name}: is not JSON", next_step="return it from the job"
-        ) from error
+        raise OutputError(f"output {name}: is not JSON", next_step=step) from error
     if isinstance(output, Table):
-        wanted = dict(output.columns)
-        if not isinstance(value, dict) or value.get("columns") != wanted:
-            raise OutputError(
-                f"output {name}: has other columns", next_step="return it from the job"
-            )
+        if not isinstance(value, dict) or value.get("columns") != dict(output.columns):
+            raise OutputError(f"output {name}: has other columns", next_step=step)
         value = value.get("rows")
-    return encode(name, output, value)
+    return value
+
+
+def _model(name: str, output: Model, data: bytes, interpreter: object) -> bytes:
+    try:
+        content = encode(name, output, data)
+        if output.format == "tflite":
+            content = rewrite_tflite(name, content)
+            if len(content) > output.max_bytes:
+                raise WithheldError(name, TOO_LARGE, "declare a little more: it is written again")
+            _load(name, content, interpreter)
+        return content
+    except WithheldError:
+        raise
+    except UncheckedModelError as error:
+        raise WithheldError(name, UNCHECKED, _detail(name, error)) from error
+    except OutputError as error:
+        raise WithheldError(name, MODEL, _detail(name, error)) from error
+
+
+def _detail(name: str, error: OutputError) -> str:
+    return error.message.removeprefix(f"output {name}: ")
 
 
 def _no_constant(_: str) -> NoReturn:
@@ -108,20 +149,16 @@ def _no_constant(_: str) -> NoReturn:
 
 
 def _read(path: Path, name: str, most: int) -> bytes:
-    step = "return every declared output from the job"
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise OutputError(f"output {name}: is missing", next_step=step) from error
+        raise WithheldError(name, MISSING) from error
     try:
         info = os.fstat(descriptor)
         if not stat.S_ISREG(info.st_mode):
-            raise OutputError(f"output {name}: is no file", next_step=step)
+            raise WithheldError(name, MISSING)
         if info.st_size > most:
-            raise OutputError(
-                f"output {name}: is larger than its declaration allows",
-                next_step="declare more or return less",
-            )
+            raise WithheldError(name, TOO_LARGE)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(most + 1)
     finally:
@@ -145,7 +182,4 @@ def _load(name: str, data: bytes, offered: object) -> None:
         except DarkroomError:
             continue  # this interpreter is not part of the environment
         return
-    raise OutputError(
-        f"output {name}: this environment has no interpreter to check a model with",
-        next_step="use an environment with a TFLite interpreter",
-    )
+    raise WithheldError(name, UNCHECKED, "use an environment with a TFLite interpreter")

@@ -1,12 +1,13 @@
 """Model files that hold numbers only: TFLite, and archives of numpy arrays.
 
-Sizes are checked before anything is allocated; nothing is unpickled; what is written again
-has no field left in which a message could travel beside the numbers (TFLite keeps its own).
+Sizes are checked before anything is allocated; nothing is unpickled; only what was written
+again goes on, and it has no field left in which a message could travel beside the numbers.
+The numbers themselves stay open; those that look like a picture are refused.
 """
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from darkroom.errors import OutputError
@@ -23,7 +24,12 @@ MAX_ARRAYS = 4096
 MAX_DIMENSIONS = 8
 ARRAY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/\-]{0,199}")
 KINDS = "fiub"  # float, int, unsigned, bool
+PICTURE_SIDE = 8
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class UncheckedModelError(OutputError):
+    """This environment cannot read such a model, so it does not leave."""
 
 
 def _bad(name: str, what: str, step: str) -> OutputError:
@@ -49,6 +55,47 @@ def check_tflite(name: str, data: bytes) -> None:
         or not _IDENTIFIED <= root < len(data) - 4
     ):
         raise _bad(name, "is not a TFLite file", "export it with the TFLite converter")
+
+
+def rewrite_tflite(name: str, data: bytes) -> bytes:
+    """Read a TFLite file and write it again, canonically.
+
+    Args:
+        name: of the output, for errors.
+        data: the file; hostile.
+
+    Raises:
+        OutputError: it is no such file, holds what may not leave, or this environment has
+            no schema to read it with.
+    """
+    from darkroom.runtime.tflite import RefusedModelError, rewrite
+
+    check_tflite(name, data)
+    try:
+        from ai_edge_litert import schema_py_generated as schema
+    except ImportError as error:
+        raise UncheckedModelError(
+            f"output {name}: this environment has no schema to check a TFLite model with",
+            next_step="use the environment litert or tensorflow",
+        ) from error
+    try:
+        rewritten = rewrite(schema, data)
+    except RefusedModelError as error:
+        what = error.what + (f": {error.detail}" if error.detail else "")
+        raise _bad(name, what, "export it with built-in operators and plain tensors") from error
+    _look(name, rewritten.constants)
+    return rewritten.data
+
+
+def _look(name: str, arrays: "Iterable[NDArray[Any]]") -> None:
+    """Refuse what looks like a picture."""
+    from darkroom.runtime.container_marks import why_container_in
+    from darkroom.runtime.picture_likeness import why_picture
+
+    for array in arrays:
+        why = why_container_in(array) or why_picture(array)
+        if why:
+            raise _bad(name, f"has an array that {why}", "return trained weights only")
 
 
 def pack_arrays(name: str, arrays: Mapping[str, Any]) -> bytes:
@@ -96,6 +143,7 @@ def repack_arrays(name: str, data: bytes, *, most: int) -> bytes:
         raise
     except Exception as error:  # zipfile and numpy raise what they find on the way
         raise _bad(name, "is not an archive of arrays", step) from error
+    _look(name, arrays.values())
     return _write(arrays)
 
 
@@ -131,6 +179,9 @@ def _checked(name: str, array: "NDArray[Any]") -> "NDArray[Any]":
         raise _bad(name, "has an array that is not plain numbers", "save float arrays")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise _bad(name, "has NaN or infinity in an array", "check the training")
+    sides = sum(side >= PICTURE_SIDE for side in array.shape)
+    if array.dtype.itemsize == 1 and sides > 1:
+        raise _bad(name, "has an 8-bit array with rows and columns", "save float arrays")
     return array
 
 

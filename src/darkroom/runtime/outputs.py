@@ -2,7 +2,7 @@
 
 `run` and `merge` use this early, to help the author. They share a process with the job,
 so nothing here is a wall; the walls are `inspection`, which does the same again in a
-sandbox without the job, and the data owner.
+sandbox without the job and makes values coarser (`airlock`), and the data owner.
 """
 
 import math
@@ -62,15 +62,24 @@ def encode(name: str, output: Output, value: Any) -> bytes:  # noqa: ANN401 - fr
     Raises:
         OutputError: it does not fit its declaration.
     """
+    if isinstance(output, Model):
+        return _model(name, output, value)
+    return canonical(checked(name, output, value))
+
+
+def checked(name: str, output: Table | Scalars | Histogram, value: Any) -> dict[str, Any]:
+    """One value that is no model, as plain Python numbers and texts of the declared kinds.
+
+    Raises:
+        OutputError: it does not fit its declaration.
+    """
     match output:
         case Table():
-            return canonical(_table(name, output, value))
+            return _table(name, output, value)
         case Scalars():
-            return canonical(_scalars(name, output, value))
+            return _scalars(name, output, value)
         case Histogram():
-            return canonical(_histogram(name, output, value))
-        case Model():
-            return _model(name, output, value)
+            return _histogram(name, output, value)
 
 
 def _bad(name: str, what: str, step: str) -> OutputError:
@@ -107,6 +116,13 @@ def _number(name: str, value: object, *, whole: bool = False) -> int | float:
     if not math.isfinite(plain):
         raise _bad(name, "holds NaN or infinity", "leave such rows out, or use 0.0")
     return float(plain)
+
+
+def _count(name: str, value: object) -> int:
+    number = _number(name, value)
+    if number < 0 or number != int(number) or number > EXACT:
+        raise _bad(name, "holds a count that is no whole number of 0 or more", "return counts")
+    return int(number)
 
 
 def _text(name: str, value: object) -> str:
@@ -182,9 +198,11 @@ def _in_order(name: str, columns: Mapping[str, str], row: Any) -> Sequence[Any]:
 
 def _row(name: str, output: Table, row: Sequence[Any]) -> list[Any]:
     cells: list[Any] = []
-    for kind, cell in zip(output.columns.values(), row, strict=True):
+    for (column, kind), cell in zip(output.columns.items(), row, strict=True):
         if kind == "text":
             cells.append(_text(name, _plain(cell)))
+        elif column in output.counts:
+            cells.append(_count(name, cell))
         elif kind == "int":
             cells.append(_number(name, cell, whole=True))
         else:
@@ -198,7 +216,7 @@ def _row(name: str, output: Table, row: Sequence[Any]) -> list[Any]:
 def _scalars(name: str, output: Scalars, value: Any) -> dict[str, Any]:  # noqa: ANN401
     if not isinstance(value, Mapping) or set(value) != set(output.names):
         raise _bad(name, "has other names", f"return {', '.join(output.names)}")
-    return {n: _number(name, value[n]) for n in output.names}
+    return {n: (_count if n in output.counts else _number)(name, value[n]) for n in output.names}
 
 
 def _histogram(name: str, output: Histogram, value: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -218,10 +236,7 @@ def _histogram(name: str, output: Histogram, value: Any) -> dict[str, Any]:  # n
         raise _bad(name, "has another number of bins", f"return {len(edges) - 1} counts")
     if [float(_number(name, e)) for e in given] != edges:
         raise _bad(name, "has other edges", "use the edges that were declared")
-    numbers = [_number(name, c) for c in counts]
-    if any(n < 0 for n in numbers):
-        raise _bad(name, "has a negative count", "return counts of 0 or more")
-    return {"edges": edges, "counts": numbers}
+    return {"edges": edges, "counts": [_count(name, c) for c in counts]}
 
 
 # -------------------------------------------------------------------------------- models
@@ -253,7 +268,7 @@ def _model(name: str, output: Model, value: Any) -> bytes:  # noqa: ANN401 - fro
     if len(packed) > output.max_bytes:
         raise _bad(
             name,
-            f"has {len(packed)} bytes uncompressed, more than {output.max_bytes}",
+            f"has more than the {output.max_bytes} bytes declared, uncompressed",
             "declare more; arrays are kept uncompressed",
         )
     return packed

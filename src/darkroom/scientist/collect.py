@@ -1,4 +1,4 @@
-"""Take in what arrived: states and results. Hop 8: verified first, then kept, then shown.
+"""Take in what arrived: states, results, quotes. Hop 8: verified first, then kept, then shown.
 
 A letter that cannot be trusted is put aside and written down; it never stops the next one.
 Several notebooks may do this at once: the store makes each step happen once.
@@ -14,6 +14,7 @@ from darkroom.errors import (
     UnreachableError,
 )
 from darkroom.model.letter import Letter
+from darkroom.model.quote import MAX_REASON, MAX_REASONS, Quote
 from darkroom.model.submitted import JobRow, ResultRow
 from darkroom.policy.transitions import OWNERS
 from darkroom.ports import Clock, Verifier
@@ -22,8 +23,6 @@ from darkroom.scientist.release import verify_release
 from darkroom.scientist.store import Store
 
 
-MAX_REASONS = 20
-MAX_REASON = 400
 MAX_SHARDS = 1_000_000
 # What reading a hostile mapping can raise where a check was forgotten: one bad letter must
 # not stop the mailbox.
@@ -91,6 +90,9 @@ class Collector:
         job_id = letter.body.get("job_id")
         job_id = job_id if isinstance(job_id, str) else ""
         try:
+            if letter.kind == "job.quoted":
+                self._quote(job_id, letter)
+                return
             row = self._known(job_id, letter.sender)
             if letter.kind == "job.state":
                 self._state(row, letter.body)
@@ -140,6 +142,15 @@ class Collector:
             shards=(shards[0], shards[1]),
             at=self._clock.now(),
         )
+
+    def _quote(self, job_id: str, letter: Letter) -> None:
+        said = {name: value for name, value in letter.body.items() if name != "job_id"}
+        quote = Quote.from_mapping(said).to_mapping()
+        if not self._store.put_quote(job_id, letter.sender, quote, self._clock.now()):
+            raise EnvelopeError(
+                f"a quote of {letter.sender} answers nothing that we asked there of late",
+                next_step="it is put aside",
+            )
 
     def _result(self, row: JobRow, letter: Letter) -> None:
         if row.collected:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from darkroom.model.airlock import Airlock
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.identity import PublicIdentity
 from darkroom.scientist.named import Named
@@ -21,11 +22,20 @@ class RemoteDataset(Shown):
     Attributes:
         card: what everybody may know, signed by the domain.
         session: the session it was found in.
+        airlock: what the owner of its domain demands of every output.
     """
 
-    def __init__(self, card: DatasetCard, *, session: "Session", renderer: Renderer) -> None:
+    def __init__(
+        self,
+        card: DatasetCard,
+        *,
+        session: "Session",
+        renderer: Renderer,
+        airlock: Airlock | None = None,
+    ) -> None:
         self.card = card
         self.session = session
+        self.airlock = airlock or Airlock()
         self._renderer = renderer
 
     @property

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from darkroom.errors import InputError, SpecError
 from darkroom.model.canonical import digest, digest_bytes
-from darkroom.model.job import Environment, JobSpec, Limits, require_parameters
+from darkroom.model.job import Environment, JobSpec, Limits, Tier, require_parameters
 from darkroom.model.output import Output
 from darkroom.scientist.capture import Captured, capture
 from darkroom.scientist.domain import RemoteDataset
@@ -23,13 +23,15 @@ from darkroom.scientist.mock_run import (
     explain_failure,
     require_parameter_names,
 )
+from darkroom.scientist.requests import require_dataset, require_datasets
 
 
 if TYPE_CHECKING:
+    from darkroom.scientist.cost import Cost
     from darkroom.scientist.submission import Submission
 
 
-RESERVED = frozenset({"datasets", "dataset", "project", "on_mock", "self"})
+RESERVED = frozenset({"datasets", "dataset", "project", "on_mock", "self", "tier", "timeout"})
 ParameterType = Literal["int", "float", "text", "bool"] | type
 # Stand-ins where only the declarations matter: no code, no domain.
 _OUTLINE = Captured(files={"job.py": b""}, entrypoint="job:job")
@@ -47,6 +49,7 @@ class JobFunction:
         outputs: Mapping[str, Output],
         files: Mapping[str, str | Path | bytes],
         environment: str,
+        tier: Tier,
         split: Literal["", "camera"],
         merge: FunctionType | None,
         parameters: Mapping[str, ParameterType],
@@ -57,6 +60,7 @@ class JobFunction:
         self.outputs = _outputs(outputs)
         self.files = dict(files)
         self.environment = environment
+        self.tier: Tier = tier
         self.split = split
         self.merge = merge
         self.parameters = _schema(parameters)
@@ -92,11 +96,13 @@ class JobFunction:
         """`job.py` as a reviewer will read it."""
         return self.capture().files["job.py"].decode()
 
-    def spec(self, captured: Captured, environment: Environment) -> JobSpec:
+    def spec(
+        self, captured: Captured, environment: Environment, tier: Tier | None = None
+    ) -> JobSpec:
         """What the code is and may do, for a domain that offers this environment."""
         return JobSpec(
             name=self.name,
-            tier="reviewed",
+            tier=tier or self.tier,
             entrypoint=captured.entrypoint,
             merge=captured.merge,
             split=self.split,
@@ -118,7 +124,7 @@ class JobFunction:
             JobFailedError: it failed; the message shows the line of your code.
             OutputError: an output is undeclared, too large or of the wrong type.
         """
-        _require_dataset(dataset)
+        require_dataset(dataset)
         require_parameters(self.parameters, parameters)
         captured = self.capture()
         key = self._mock_key(captured, dataset, parameters)
@@ -134,6 +140,7 @@ class JobFunction:
                     limits=self.limits,
                     environment=self.environment,
                     face=dataset.mock_face(),
+                    airlock=dataset.airlock,
                 )
             )
             if outcome.status != "done":
@@ -147,11 +154,34 @@ class JobFunction:
             )
         return self._mock_results[key]
 
+    def cost(
+        self,
+        datasets: RemoteDataset | Iterable[RemoteDataset],
+        *,
+        project: str = "default",
+        tier: Tier | None = None,
+        on_mock: Mapping[str, Any] | None = None,
+        timeout: float = 30.0,
+        **parameters: Any,  # noqa: ANN401
+    ) -> "Cost":
+        """What `submit` with the same arguments would cost, and what each domain would say.
+
+        Args:
+            datasets, project, tier, on_mock, **parameters: as for `submit`; nothing is run.
+            timeout: seconds to wait for the domains.
+        """
+        del on_mock
+        targets = require_datasets(datasets)
+        return targets[0].session.cost(
+            self, targets, project=project, tier=tier, timeout=timeout, **parameters
+        )
+
     def submit(
         self,
         datasets: RemoteDataset | Iterable[RemoteDataset],
         *,
         project: str = "default",
+        tier: Tier | None = None,
         on_mock: Mapping[str, Any] | None = None,
         **parameters: Any,  # noqa: ANN401
     ) -> "Submission":
@@ -162,6 +192,7 @@ class JobFunction:
         Args:
             datasets: one dataset or several, each at its domain.
             project: a label that budgets and run logs group by.
+            tier: another one than the job declares: `"mock"` rehearses it at the domain.
             on_mock: other parameter values for the run on mock alone, for instance fewer
                 steps of a training; the owner is told.
             **parameters: values of the declared parameters.
@@ -174,17 +205,15 @@ class JobFunction:
             UnknownNameError: a domain does not offer the environment.
             JobFailedError: it failed on mock; nothing was sent.
         """
-        targets = [datasets] if isinstance(datasets, RemoteDataset) else list(datasets)
-        for target in targets:
-            _require_dataset(target)
-        if not targets:
-            raise InputError(
-                "no dataset was given, so there is nobody to ask",
-                next_step="pass datasets, for instance session.datasets('plaza')",
-            )
+        targets = require_datasets(datasets)
         require_parameters(self.parameters, parameters)
         return targets[0].session.submit(
-            self, targets, project=project, parameters=parameters, on_mock=on_mock or {}
+            self,
+            targets,
+            project=project,
+            tier=tier,
+            parameters=parameters,
+            on_mock=on_mock or {},
         )
 
     def _mock_key(
@@ -194,6 +223,7 @@ class JobFunction:
             {
                 "code": self.spec(captured, _PROBE).code_digest,
                 "dataset": [dataset.address, dataset.version],
+                "airlock": dataset.airlock.to_mapping(),
                 "parameters": parameters,
             }
         )
@@ -206,6 +236,7 @@ def job(
     outputs: Mapping[str, Output],
     files: Mapping[str, str | Path | bytes] | None = None,
     environment: str = "tflite",
+    tier: Tier = "reviewed",
     split: Literal["", "camera"] = "",
     merge: Callable[..., Any] | None = None,
     parameters: Mapping[str, ParameterType] | None = None,
@@ -220,6 +251,8 @@ def job(
         files: name -> path (or bytes) of files that go along, for instance a model; in the
             job `darkroom.code_path("files/<name>")` gives the path.
         environment: the interpreter it runs in: `tflite` or `tensorflow`.
+        tier: `reviewed` (people decide what runs and what leaves) or `mock` (the domain runs
+            it on generated footage: a rehearsal that waits for nobody).
         split: `"camera"` when a domain may run one worker per group of cameras.
         merge: joins the workers' parts; without it tables are appended, numbers added.
         parameters: name -> type (`"int"`, `"float"`, `"text"`, `"bool"`).
@@ -242,6 +275,7 @@ def job(
             outputs=outputs,
             files=files or {},
             environment=environment,
+            tier=tier,
             split=split,
             merge=merge,  # type: ignore[arg-type]  # capture refuses what is no function
             parameters=parameters or {},
@@ -279,12 +313,4 @@ def _require_signature(function: FunctionType) -> None:
         raise InputError(
             f"{function.__name__} does not take (data, params)",
             next_step=f"write `def {function.__name__}(data, params):`",
-        )
-
-
-def _require_dataset(value: object) -> None:
-    if not isinstance(value, RemoteDataset):
-        raise InputError(
-            f"a {type(value).__name__} is not a dataset at a domain",
-            next_step="use session.domains['north'].datasets['plaza'] or session.datasets('plaza')",
         )

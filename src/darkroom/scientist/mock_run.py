@@ -5,11 +5,12 @@ line of their own code at which it went wrong.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from darkroom.errors import DarkroomError, InputError, JobFailedError, OutputError
+from darkroom.model.airlock import Airlock
 from darkroom.model.job import Limits
 from darkroom.model.output import Model, Output, Table, output_to_mapping
 from darkroom.scientist.capture import Captured
@@ -24,7 +25,11 @@ _LINE = re.compile(r'File "(?P<file>[^"]*job\.py)", line (?P<line>\d+)')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MockTask:
-    """What the runner is asked to do."""
+    """What the runner is asked to do.
+
+    Attributes:
+        airlock: of the domain whose mock it is.
+    """
 
     files: dict[str, bytes]
     entrypoint: str
@@ -35,6 +40,7 @@ class MockTask:
     limits: Limits
     environment: str
     face: Path
+    airlock: Airlock = field(default_factory=Airlock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +135,7 @@ def explain_failure(outcome: MockOutcome, captured: Captured, dataset: str) -> D
     if outcome.error_class == "OutputError":
         said, cure = _own_error(lines)
         return OutputError(
-            f"on the mock of {dataset}: {outcome.problem or said}{where}",
+            f"on the mock of {dataset}: {said or outcome.problem}{where}",
             next_step=cure or "declare the output as it is, or return it as it is declared",
         )
     own, cure = _own_error(lines)

@@ -3,7 +3,9 @@
 import io
 import json
 import math
+import unicodedata
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -155,7 +157,14 @@ def _json(name: str, data: bytes, most: int) -> Any:  # noqa: ANN401
 
 
 def _number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    """A finite number; an int that fits 64 bits."""
+    if type(value) is int:
+        return abs(value) < 1 << 63
+    return type(value) is float and math.isfinite(value)
+
+
+def _count(value: object) -> bool:
+    return type(value) is int and _number(value) and value >= 0
 
 
 def _table_rows(name: str, declared: Table, data: bytes) -> list[list[Any]]:
@@ -169,18 +178,31 @@ def _table_rows(name: str, declared: Table, data: bytes) -> list[list[Any]]:
     rows = value["rows"]
     if not isinstance(rows, list) or len(rows) > declared.max_rows:
         raise _wrong(name, f"has more than the {declared.max_rows} declared rows")
-    kinds = [_PYTHON[kind] for kind in declared.columns.values()]
+    checks = [_check(declared, column) for column in declared.columns]
     for row in rows:
-        if not isinstance(row, list) or len(row) != len(kinds):
+        if not isinstance(row, list) or len(row) != len(checks):
             raise _wrong(name, "has a row of another length")
-        for cell, kind in zip(row, kinds, strict=True):
-            if type(cell) not in kind or (isinstance(cell, str) and len(cell) > MAX_TEXT):
-                raise _wrong(name, "has a cell of another type than declared")
-            if isinstance(cell, float) and not math.isfinite(cell):
-                raise _wrong(name, "has a number that is not finite")
-            if isinstance(cell, int) and abs(cell) >= 1 << 63:
-                raise _wrong(name, "has a number that is too large")
+        for cell, check in zip(row, checks, strict=True):
+            if not check(cell):
+                raise _wrong(name, "has a cell that is not as its column declares")
     return rows
+
+
+def _check(declared: Table, column: str) -> Callable[[object], bool]:
+    """Whether a cell is what its column declares: type, size, labels, bounds, counts."""
+    kind = declared.columns[column]
+    if kind == "text":
+        labels = {unicodedata.normalize("NFC", text) for text in declared.labels.get(column, ())}
+        return lambda cell: (
+            isinstance(cell, str)
+            and len(cell) <= MAX_TEXT
+            and (cell in labels if labels else cell.isprintable())
+        )
+    low, high = declared.bounds.get(column, (-math.inf, math.inf))
+    least = max(low, 0) if column in declared.counts else low
+    types = _PYTHON[kind]
+    # Counts are rounded by the domain, and kept within the bounds after that.
+    return lambda cell: type(cell) in types and _number(cell) and least <= cell <= high  # type: ignore[operator]
 
 
 def _frame(declared: Table, rows: list[list[Any]]) -> "pd.DataFrame":
@@ -197,10 +219,12 @@ def _scalars(name: str, declared: Scalars, data: bytes) -> dict[str, float]:
         raise _wrong(name, "has other names than declared")
     if not all(_number(v) for v in value.values()):
         raise _wrong(name, "holds something that is not a finite number")
+    if not all(_count(value[n]) for n in declared.counts):
+        raise _wrong(name, "holds something that is not a count")
     return {n: value[n] for n in declared.names}
 
 
-def _histogram(name: str, declared: Histogram, data: bytes) -> list[float]:
+def _histogram(name: str, declared: Histogram, data: bytes) -> list[int]:
     value = _json(name, data, 1024 + 64 * len(declared.edges))
     if not isinstance(value, dict) or value.keys() != {"edges", "counts"}:
         raise _wrong(name, "is not a histogram")
@@ -209,12 +233,12 @@ def _histogram(name: str, declared: Histogram, data: bytes) -> list[float]:
     counts = value["counts"]
     if not isinstance(counts, list) or len(counts) != len(declared.edges) - 1:
         raise _wrong(name, "has another number of bins than declared")
-    if not all(_number(c) and c >= 0 for c in counts):
+    if not all(map(_count, counts)):
         raise _wrong(name, "holds something that is not a count")
     return counts
 
 
-def _histogram_frame(declared: Histogram, counts: list[float]) -> "pd.DataFrame":
+def _histogram_frame(declared: Histogram, counts: list[int]) -> "pd.DataFrame":
     import pandas as pd
 
     return pd.DataFrame({"left": declared.edges[:-1], "right": declared.edges[1:], "count": counts})

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom.errors import SpecError, UnknownNameError
+from darkroom.model.airlock import Airlock
 from darkroom.model.identity import require_name
 from darkroom.model.job import Environment, Limits
 
@@ -20,6 +21,7 @@ class Profile:
         environments: name -> (lock hash, TFLite interpreter or "").
         limits: the most that one worker of a job may use, or None when not said.
         unfit: why it runs no jobs at present, or "".
+        airlock: what every output must fit, or None when not said.
     """
 
     domain: str
@@ -29,6 +31,7 @@ class Profile:
     workers: int
     limits: Limits | None
     unfit: str = ""
+    airlock: Airlock | None = None
 
     def environment(self, name: str) -> Environment:
         """The environment of that name with the hash that this domain offers.
@@ -63,7 +66,7 @@ def read_profile(domain: str, body: dict[str, Any]) -> Profile:
         workers = body["workers"]
         if type(workers) is not int or workers < 1:
             raise TypeError("workers")
-        limits = body.get("limits")
+        limits, airlock = body.get("limits"), body.get("airlock")
         return Profile(
             domain=domain,
             title=body["title"][:MAX_TITLE],
@@ -72,6 +75,7 @@ def read_profile(domain: str, body: dict[str, Any]) -> Profile:
             workers=workers,
             limits=Limits(**limits) if limits else None,
             unfit=str(body.get("unfit") or "")[:MAX_TITLE],
+            airlock=Airlock.from_mapping(airlock) if airlock else None,
         )
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise SpecError(

@@ -8,8 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 from darkroom.errors import InputError
+from darkroom.model.amount import NOTHING, UNITS
 from darkroom.model.canonical import canonical, digest
 from darkroom.model.submitted import SubmissionRow
+from darkroom.policy.price import FREE_TIERS
 from darkroom.ports import RunRecord
 from darkroom.scientist.outputs import ReleasedModel
 from darkroom.scientist.results import DomainResult, Results
@@ -124,11 +126,13 @@ def _child(
         numbers = value if isinstance(value, Sequence) else (value,)
         own[name] = tuple(float(v) for v in numbers)
     facts = {f"fact.{n}": str(v) for n, v in result.facts.items()}
+    price = result.price or NOTHING
+    facts |= {f"price.{unit}": str(n) for unit in UNITS if (n := getattr(price, unit))}
     tags = (
         _tags(submission)
         | facts
         | {
-            "privacy": f"none, released by {result.released_by}",
+            "privacy": _protection(result),
             "domain": request.audience,
             "dataset": f"{request.audience}/{request.dataset}",
             "dataset_version": request.dataset_version,
@@ -155,7 +159,7 @@ def _child(
         inputs={
             f"{request.audience}/{request.dataset}": (
                 request.dataset_version,
-                f"{request.audience}/private",
+                f"{request.audience}/{'mock' if request.spec.tier in FREE_TIERS else 'private'}",
             )
         },
         metrics=own,
@@ -175,8 +179,15 @@ def _tags(submission: SubmissionRow) -> dict[str, str]:
 
 
 def _privacy(results: Any) -> str:  # noqa: ANN401  # the values of a mapping
-    people = dict.fromkeys(f"{r.released_by} ({r.domain})" for r in results)
-    return f"none, released by {', '.join(people)}"
+    said = dict.fromkeys(f"{_protection(r)} ({r.domain})" for r in results)
+    return ", ".join(said)
+
+
+def _protection(result: DomainResult) -> str:
+    """What protected what left."""
+    if result.request.spec.tier in FREE_TIERS:
+        return "nothing private: generated footage"
+    return f"none, released by {result.released_by}"
 
 
 def _description(submission: SubmissionRow, results: Results) -> str:

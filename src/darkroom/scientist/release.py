@@ -2,22 +2,27 @@
 
 from typing import Any
 
-from darkroom.errors import DarkroomError, TrustError
+from darkroom.errors import DarkroomError, SpecError, TrustError
+from darkroom.model.amount import NOTHING
 from darkroom.model.canonical import digest_bytes
-from darkroom.model.identity import PublicIdentity
+from darkroom.model.identity import PublicIdentity, require_name
 from darkroom.model.job import JobRequest
 from darkroom.model.output import output_to_mapping
+from darkroom.model.quote import bounded_amount
 from darkroom.model.statement import Statement
+from darkroom.policy.price import FREE_TIERS
 from darkroom.ports import Verifier
 from darkroom.scientist.outputs import check_output, read_log
 
 
 BODY = {
     "job_id", "job_digest", "code_digest", "domain", "dataset", "dataset_version",
-    "policy_version", "approved_by", "released_by", "outputs", "facts",
+    "policy_version", "approved_by", "released_by", "outputs", "facts", "price",
 }  # fmt: skip
 FACTS = {"seconds_bucket", "workers", "frames", "interpreter"}
 MAX_FACT = 80
+MAX_PEOPLE = 64
+RULE = "rule "
 
 
 def verify_release(
@@ -59,16 +64,35 @@ def verify_release(
             raise _bad(f"is about another {name.replace('_', ' ')}")
     _check_people(body)
     _check_facts(body["facts"])
+    _check_price(body["price"], request)
     return statement, _outputs(body["outputs"], attachments, request)
 
 
 def _check_people(body: dict[str, Any]) -> None:
-    for name in ("approved_by", "released_by"):
-        text = body[name]
-        if not isinstance(text, str) or not 0 < len(text) <= MAX_FACT:
-            raise _bad(f"does not say who it was {name.replace('_', ' ')}")
+    """`rule NAME`, or the names of the people: `north-owner, carol`."""
+    for field in ("approved_by", "released_by"):
+        said = body[field] if isinstance(body[field], str) else ""
+        names = [said.removeprefix(RULE)] if said.startswith(RULE) else said.split(", ")
+        try:
+            for name in names[: MAX_PEOPLE + 1]:
+                require_name(name, "person")
+        except SpecError:
+            names = []
+        if not 0 < len(names) <= MAX_PEOPLE:
+            raise _bad(f"does not say who it was {field.replace('_', ' ')}")
     if type(body["policy_version"]) is not int:
         raise _bad("names no policy version")
+
+
+def _check_price(value: Any, request: JobRequest) -> None:  # noqa: ANN401
+    try:
+        price = bounded_amount(value)
+    except (SpecError, TypeError, ValueError):
+        raise _bad("does not say what it cost") from None
+    if request.spec.tier in FREE_TIERS and price != NOTHING:
+        raise _bad("charges for work on mock")
+    if request.spec.tier not in FREE_TIERS and not price.releases:
+        raise _bad("counts no release")
 
 
 def _check_facts(facts: Any) -> None:  # noqa: ANN401

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from darkroom.errors import DarkroomError, DeniedError, InputError, JobFailedError, TrustError
+from darkroom.model.amount import Amount
 from darkroom.model.job import JobRequest
 from darkroom.model.submitted import JobRow, ResultRow
+from darkroom.scientist.advice import after_rejection
 from darkroom.scientist.named import Named, unknown
 from darkroom.scientist.outputs import ReleasedModel, read_log, read_output
 from darkroom.scientist.shown import Renderer, Shown
@@ -47,13 +49,19 @@ class DomainResult(Shown, Named[Any]):
 
     @property
     def approved_by(self) -> str:
-        """Who approved the run: the owner, or `rule`."""
+        """Who approved the run: `rule NAME`, or the people: `olga, carol`."""
         return str(self.release["body"]["approved_by"])
 
     @property
     def released_by(self) -> str:
-        """Who let the outputs leave: the owner, or `rule`."""
+        """Who let the outputs leave: `rule NAME`, or the people."""
         return str(self.release["body"]["released_by"])
+
+    @property
+    def price(self) -> Amount | None:
+        """What the domain charged for it; None for a result from before there were prices."""
+        said = self.release["body"].get("price")
+        return Amount.from_mapping(said) if said is not None else None
 
     @property
     def models(self) -> dict[str, ReleasedModel]:
@@ -141,7 +149,7 @@ def why_no_result(label: str, row: JobRow) -> DarkroomError:
         case "rejected":
             return DeniedError(
                 f"{label} rejected the job{because}",
-                next_step="change what the reasons name, or talk to its owner",
+                next_step=after_rejection(row.reasons),
             )
         case "withheld":
             return DeniedError(

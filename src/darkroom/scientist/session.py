@@ -1,27 +1,30 @@
 """A scientist's session: what there is, what was asked, what came back."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from darkroom.errors import DarkroomError, InputError, UnreachableError
+from darkroom.errors import DarkroomError, UnreachableError
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.identity import PublicIdentity
-from darkroom.model.job import JobRequest
+from darkroom.model.job import Tier
 from darkroom.model.letter import Letter
 from darkroom.model.submitted import JobRow, SubmissionRow
 from darkroom.ports import Clock, RunLog
 from darkroom.post import Post
+from darkroom.scientist.ask_cost import ask_cost
 from darkroom.scientist.catalogue import Catalogue
 from darkroom.scientist.collect import Collector
+from darkroom.scientist.cost import Cost
 from darkroom.scientist.domain import Datasets, Domain, Domains, RemoteDataset
 from darkroom.scientist.mock_run import MockOutcome, MockRunner, MockTask
 from darkroom.scientist.named import unknown
 from darkroom.scientist.outputs import ReleasedModel
 from darkroom.scientist.profile import Profile
 from darkroom.scientist.record import Recorded, build_record, decode_record, encode_record
+from darkroom.scientist.requests import labels, requests_for, require_datasets
 from darkroom.scientist.shown import Renderer, Shown
 from darkroom.scientist.store import Store
 from darkroom.scientist.submission import Submission, Submissions
@@ -148,7 +151,9 @@ class Session(Shown):
             cards = self.catalogue.cards(identity.name)
             return Datasets(
                 {
-                    name: RemoteDataset(card, session=self, renderer=self.renderer)
+                    name: RemoteDataset(
+                        card, session=self, renderer=self.renderer, airlock=profile.airlock
+                    )
                     for name, card in cards.items()
                 },
                 renderer=self.renderer,
@@ -166,20 +171,59 @@ class Session(Shown):
 
     # ---------------------------------------------------------------------------- asking
 
+    def cost(
+        self,
+        job: "JobFunction",
+        /,
+        datasets: RemoteDataset | Iterable[RemoteDataset] | None = None,
+        *,
+        project: str = "default",
+        tier: Tier | None = None,
+        on_mock: Mapping[str, Any] | None = None,
+        timeout: float = 30.0,
+        **parameters: Any,  # noqa: ANN401
+    ) -> Cost:
+        """What a job would cost, what is left, and what each domain would decide.
+
+        Nothing runs, nothing is reserved, and no domain keeps the question.
+
+        Args:
+            job: made with `@darkroom.job`.
+            datasets: as for `job.submit`; without any, all datasets of all domains.
+            project: the label that budgets group by.
+            tier: another one than the job declares.
+            on_mock: as for `job.submit`; it changes nothing here.
+            timeout: seconds to wait for the domains.
+            **parameters: values of the declared parameters.
+
+        Raises:
+            InputError, UnknownNameError, SpecError: as `job.submit`, and before it.
+            UnreachableError: the gateway does not answer.
+        """
+        del on_mock
+        targets = require_datasets(self.datasets() if datasets is None else datasets)
+        profiles = self.catalogue.profiles()
+        requests = requests_for(
+            job, targets, profiles, self.catalogue.problems, submitter=self.identity,
+            project=project, tier=tier, parameters=parameters,
+        )  # fmt: skip
+        return ask_cost(self, job.name, project, requests, profiles, timeout=timeout)
+
     def submit(
         self,
         job: "JobFunction",
         targets: Sequence[RemoteDataset],
         *,
         project: str,
+        tier: Tier | None,
         parameters: Mapping[str, Any],
         on_mock: Mapping[str, Any],
     ) -> Submission:
         """Hop 2: run on mock, write one letter for each domain, keep them, send them."""
-        if len({t.address for t in targets}) != len(targets):
-            raise InputError("a dataset is given twice", next_step="name every dataset once")
-        profiles = self.catalogue.profiles()
-        requests = self._requests(job, targets, profiles, project, parameters)
+        requests = requests_for(
+            job, targets, self.catalogue.profiles(), self.catalogue.problems,
+            submitter=self.identity, project=project, tier=tier, parameters=parameters,
+        )  # fmt: skip
         trial = {**parameters, **on_mock}
         mocks = [job.run_on_mock(target, **trial) for target in targets]
         files = {f"code/{p}": data for p, data in job.capture().files.items()}
@@ -188,70 +232,28 @@ class Session(Shown):
             summary = {**mock.summary, **({"parameters": dict(on_mock)} if on_mock else {})}
             body = {"request": request.to_mapping(), "mock": summary}
             letters.append(self.post.write("job.submit", request.audience, body, files))
-        now = self.clock.now()
-        asked = [r.audience for r in requests]
-        row = SubmissionRow(
-            id=secrets.token_hex(6),
-            name=job.name,
-            project=project,
-            created_at=now,
-            jobs=(),
-        )
+        now, submission_id = self.clock.now(), secrets.token_hex(6)
         jobs = tuple(
             JobRow(
                 request=request,
-                submission=row.id,
-                label=request.audience
-                if asked.count(request.audience) == 1
-                else f"{request.audience}/{request.dataset}",
+                submission=submission_id,
+                label=label,
                 submitted_at=now,
                 changed_at=now,
             )
-            for request in requests
+            for label, request in zip(labels(requests), requests, strict=True)
         )
         self.store.add_submission(
-            SubmissionRow(id=row.id, name=row.name, project=project, created_at=now, jobs=jobs),
+            SubmissionRow(
+                id=submission_id, name=job.name, project=project, created_at=now, jobs=jobs
+            ),
             letters,
         )
         try:
             self.collector.flush()
         except UnreachableError as error:
             self._say(f"{error.message}. The submission is kept here and sent by .wait()")
-        return Submission(row.id, session=self)
-
-    def _requests(
-        self,
-        job: "JobFunction",
-        targets: Sequence[RemoteDataset],
-        profiles: Mapping[str, Profile],
-        project: str,
-        parameters: Mapping[str, Any],
-    ) -> list[JobRequest]:
-        """One request for each dataset; whatever cannot work is said before anything runs."""
-        captured = job.capture()
-        requests = []
-        for target in targets:
-            profile = profiles.get(target.domain)
-            if profile is None:
-                why = "; ".join(self.catalogue.problems.get(target.domain, []))
-                raise InputError(
-                    f"domain {target.domain} cannot be asked: {why or 'not enrolled'}",
-                    next_step="leave it out, or ask its owner",
-                )
-            requests.append(
-                JobRequest(
-                    job_id=secrets.token_hex(16),
-                    spec=job.spec(captured, profile.environment(job.environment)),
-                    parameters=dict(parameters),
-                    submitter=self.identity.name,
-                    submitter_fingerprint=self.identity.fingerprint,
-                    audience=target.domain,
-                    project=project,
-                    dataset=target.name,
-                    dataset_version=target.version,
-                )
-            )
-        return requests
+        return Submission(submission_id, session=self)
 
     @property
     def jobs(self) -> Submissions:

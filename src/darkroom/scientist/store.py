@@ -4,7 +4,7 @@ Results survive a restart of the kernel, and two notebooks may share one home: e
 is one transaction, and doing it twice changes nothing.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from darkroom.model.letter import Letter
 from darkroom.model.submitted import JobRow, ResultRow, Spooled, SubmissionRow
@@ -68,6 +68,18 @@ class Store(Protocol):
 
     def result(self, job_id: str) -> ResultRow | None:
         """The verified result of a job, or None."""
+        ...
+
+    def ask_quote(self, job_id: str, domain: str, at: float) -> None:
+        """Remember for an hour that a domain was asked for a quote under that id."""
+        ...
+
+    def put_quote(self, job_id: str, domain: str, quote: dict[str, Any], at: float) -> bool:
+        """Keep an answer; False unless that domain was asked and this is the first one."""
+        ...
+
+    def quote(self, job_id: str) -> dict[str, Any] | None:
+        """The answer to a question, or None."""
         ...
 
     def quarantine(self, *, sender: str, job_id: str, problem: str, at: float) -> None:

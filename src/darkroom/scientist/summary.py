@@ -40,6 +40,7 @@ def _one(label: str, job: JobRow, results: Results, rows: dict[str, ResultRow]) 
                 "reasons": list(job.reasons),
                 "approved_by": result.approved_by if result else None,
                 "released_by": result.released_by if result else None,
+                "price": result.price.to_mapping() if result and result.price else None,
                 "seconds": round(end - job.submitted_at, 3),
             }
         ],

@@ -28,6 +28,9 @@ from darkroom.model.dataset import Manifest
 from darkroom.model.identity import require_name
 
 
+GONE = "gone-"  # begins the name of a face that is being erased
+
+
 class FolderFootage:
     """Dataset versions as folders. One process writes; any number read."""
 
@@ -87,6 +90,21 @@ class FolderFootage:
         for file in face_files(self.manifest(version)):
             require_hash(face / file.path, file.sha256)
         return face
+
+    def erase(self, version: str) -> None:
+        """See `FootageStore.erase`. First its name goes, so that it is whole or not there."""
+        try:
+            with contextlib.suppress(UnknownNameError):
+                face = self._find(version)
+                face.rename(face.with_name(f"{GONE}{face.name}"))
+                flush_folder(face.parent)
+            for left in self._root.glob(f"*/{GONE}*"):  # of this one, and of one that was killed
+                shutil.rmtree(left)
+        except OSError as error:
+            raise StateError(
+                f"the footage of {version[:19]}… cannot be erased: {error.strerror}",
+                next_step="check the disk; it is tried again",
+            ) from error
 
     def describe(self) -> str:
         """See `FootageStore.describe`."""

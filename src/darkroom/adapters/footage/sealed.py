@@ -181,6 +181,25 @@ class SealedFootage:
             self._touch(face)
             return face
 
+    def erase(self, version: str) -> None:
+        """See `FootageStore.erase`. The manifest goes last: until then it can go on."""
+        with self._lock:
+            shutil.rmtree(self._cache / version.removeprefix("sha256:"), ignore_errors=True)
+        kept: set[str] = set()
+        own: dict[str, set[str]] = {}
+        for _, found, key in self._numbered("versions/"):
+            manifest = read_manifest(self._get(key, MOST_MANIFEST_BYTES), found)
+            names = {self._seal.name(file.sha256) for file in face_files(manifest)}
+            if found == version:
+                own[key] = names
+            else:
+                kept |= names
+        for manifest_key, names in own.items():
+            for name in sorted(names - kept):
+                for key in self._blobs.keys(f"pieces/{name}/"):
+                    self._blobs.delete(key)
+            self._blobs.delete(manifest_key)
+
     def describe(self) -> str:
         """See `FootageStore.describe`."""
         return f"sealed in {self._blobs.describe()}"

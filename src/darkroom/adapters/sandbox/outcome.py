@@ -6,16 +6,15 @@ a limit that we enforced), then what the kernel counted, last what the job said.
 
 import errno
 import json
-import re
 import signal
 from dataclasses import dataclass
 from typing import Literal
 
+from darkroom.model.error_class import ERROR_CLASSES, LIMITS, SIGNAL, UNKNOWN, error_class
 from darkroom.model.job import Limits
 from darkroom.ports import Outcome
 
 
-CLASS_NAME = re.compile(r"[A-Za-z_]\w{0,60}", re.ASCII)
 MAX_REPORT = 4096
 SIGNAL_BASE = 128  # bubblewrap and shells: 128 + number of the signal
 _FORKING = ("BlockingIOError", "RuntimeError")  # of fork, and of a thread
@@ -50,32 +49,30 @@ class Seen:
 
 
 def read_report(report: bytes) -> tuple[str, int]:
-    """Exception class and error number out of a program's own report.
-
-    Whatever is not a plain class name becomes `Exception`: this word leaves the house.
-    """
+    """Exception class and error number out of a program's own report; hostile."""
     try:
         value = json.loads(report[:MAX_REPORT])
         name, number = value["error"], value.get("errno", 0)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return "Exception", 0
-    if not isinstance(name, str) or not CLASS_NAME.fullmatch(name):
-        name = "Exception"
+        return UNKNOWN, 0
+    if not isinstance(name, str) or not name:
+        name = UNKNOWN
     if not isinstance(number, int) or isinstance(number, bool):
         number = 0
     return name, number
 
 
 def limit_words(limits: Limits) -> dict[str, str]:
-    """Plain words for each limit."""
-    return {
-        "wall clock": f"wall clock ({limits.wall_seconds} s)",
-        "memory": f"memory ({limits.memory_mib} MiB)",
-        "CPU time": f"CPU time ({limits.cpu_seconds} s)",
-        "processes": f"processes ({limits.processes})",
-        "disk": f"disk ({limits.output_mib} MiB)",
-        "files": f"open files ({limits.files})",
-    }
+    """Plain words for each limit, with the number that the job itself declared."""
+    numbers = (
+        f"{limits.wall_seconds} s",
+        f"{limits.memory_mib} MiB",
+        f"{limits.cpu_seconds} s",
+        f"{limits.processes}",
+        f"{limits.output_mib} MiB",
+        f"{limits.files}",
+    )
+    return {name: f"{name} ({number})" for name, number in zip(LIMITS, numbers, strict=True)}
 
 
 def _limit(seen: Seen, name: str, number: int) -> str:
@@ -88,25 +85,25 @@ def _limit(seen: Seen, name: str, number: int) -> str:
     if number in _DISK or seen.disk_full or seen.code == SIGNAL_BASE + signal.SIGXFSZ:
         return "disk"
     if number == errno.EMFILE:
-        return "files"
+        return "open files"
     if seen.forks_refused or (number == errno.EAGAIN and name in _FORKING):
         return "processes"
     return ""
 
 
 def judge(seen: Seen, limits: Limits) -> Outcome:
-    """How the task ended."""
+    """How the task ended; limit and class are words of `model.error_class`."""
 
     def ended(
         status: Literal["done", "failed", "limit", "cancelled"],
         *,
         limit: str = "",
-        error_class: str = "",
+        name: str = "",
     ) -> Outcome:
         return Outcome(
             status=status,
             limit=limit,
-            error_class=error_class,
+            error_class=name and error_class(name),
             seconds=seen.seconds,
             log=seen.log,
             max_rss_mib=seen.max_rss_mib,
@@ -116,7 +113,7 @@ def judge(seen: Seen, limits: Limits) -> Outcome:
         return ended("cancelled")
     if seen.code == 0 and not seen.stopped:
         if seen.refused_output:
-            return ended("failed", error_class=seen.refused_output)
+            return ended("failed", name=seen.refused_output)
         return ended("done")
     name, number = read_report(seen.report) if seen.report else ("", 0)
     limit = _limit(seen, name, number)
@@ -125,11 +122,12 @@ def judge(seen: Seen, limits: Limits) -> Outcome:
     if not name:
         killed = SIGNAL_BASE < seen.code < SIGNAL_BASE + signal.NSIG
         name = _signal_name(seen.code - SIGNAL_BASE) if killed else "SystemExit"
-    return ended("failed", error_class=name)
+    return ended("failed", name=name)
 
 
 def _signal_name(number: int) -> str:
     try:
-        return signal.Signals(number).name
+        name = signal.Signals(number).name
     except ValueError:
-        return "Signal"
+        return SIGNAL
+    return name if name in ERROR_CLASSES else SIGNAL

@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from darkroom.adapters.sandbox.installed import QUESTION, differences, pins
 from darkroom.errors import IsolationError
 from darkroom.ports import Runtime
 
@@ -35,7 +36,8 @@ def describe_runtime(name: str, python: Path, lock: Path, *, interpreter: str = 
         interpreter: `litert`, `tflite-runtime` or "".
 
     Raises:
-        IsolationError: the interpreter does not start, or the lock is not there.
+        IsolationError: the interpreter does not start, the lock is not there, or what is
+            installed is not what the lock names.
     """
     python = python.absolute()  # a link of a virtual environment stays
     try:
@@ -49,12 +51,19 @@ def describe_runtime(name: str, python: Path, lock: Path, *, interpreter: str = 
         )
         facts = json.loads(answer.stdout)
         lock_bytes = lock.read_bytes()
+        found = _installed(python, pins(lock_bytes))
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise IsolationError(
             f"the job runtime {name!r} cannot be used: {python} does not start, or "
             f"{lock.name} is missing",
             next_step="run `make setup`",
         ) from error
+    if wrong := differences(pins(lock_bytes), found):
+        raise IsolationError(
+            f"the job runtime {name!r} is not what {lock.name} names: {wrong[0]}"
+            + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""),
+            next_step="run `make setup` again",
+        )
     _compile(python)
     return Runtime(
         name=name,
@@ -63,6 +72,19 @@ def describe_runtime(name: str, python: Path, lock: Path, *, interpreter: str = 
         lock_hash=lock_hash(lock_bytes, PACKAGE),
         interpreter=interpreter,
     )
+
+
+def _installed(python: Path, pinned: dict[str, str]) -> dict[str, tuple[str, int]]:
+    answer = subprocess.run(
+        [str(python), "-I", "-c", QUESTION],
+        input=json.dumps(sorted(pinned)).encode(),
+        capture_output=True,
+        check=True,
+        timeout=ANSWER_SECONDS * 3,
+        env={},
+        cwd="/",
+    )
+    return {name: (version, wrong) for name, (version, wrong) in json.loads(answer.stdout).items()}
 
 
 def _folders(python: Path, facts: dict[str, str]) -> tuple[Path, ...]:

@@ -1,15 +1,20 @@
 """The tables of a domain node. What may never happen is refused here a second time.
 
 Triggers keep the event log append-only and let a job move only along the transitions of
-`policy.transitions`, whatever the code above does.
+`policy.transitions`, whatever the code above does. A version is never edited: the next one
+is a script that makes it from the one before, and a new file runs them all.
 """
 
+import sqlite3
+from contextlib import closing
+
+from darkroom.adapters.sqlite import ledger_schema
 from darkroom.policy.transitions import TRANSITIONS
 
 
-VERSION = 1
+VERSION = 2
 
-TABLES = """
+VERSION_1 = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE pins (name TEXT PRIMARY KEY, identity TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE seen (
@@ -67,9 +72,40 @@ CREATE TRIGGER jobs_are_kept BEFORE DELETE ON jobs
     BEGIN SELECT RAISE(ABORT, 'jobs are kept'); END;
 """
 
+# What outputs declare since then is put into the jobs that are there as "nothing declared", so
+# that they can be read. Their digests are other ones by that: what waited must be approved anew.
+_JOBS_2 = """
+UPDATE jobs SET record = json_set(record, '$.request.spec.outputs', json((
+    SELECT json_group_object(key, json_patch(CASE json_extract(value, '$.type')
+        WHEN 'table' THEN '{"counts": [], "bounds": {}, "labels": {}}'
+        WHEN 'scalars' THEN '{"counts": []}' ELSE '{}' END, value))
+    FROM json_each(record, '$.request.spec.outputs'))));
+"""
+VERSION_2 = ledger_schema.SCRIPT + _JOBS_2
 
-def statements() -> str:
-    """The script that makes an empty database a node's."""
+
+def upgrade(found: int) -> str:
+    """The script that makes the newest version of version `found`; 0 is an empty file."""
+    scripts = "".join((VERSION_1, VERSION_2)[found:])
     moves = ", ".join(f"('{source}', '{target}')" for source, target in TRANSITIONS)
-    fill = f"INSERT INTO moves VALUES {moves};"  # noqa: S608 - names of our own table
-    return f"BEGIN IMMEDIATE;{TABLES}{fill}PRAGMA user_version = {VERSION};COMMIT;"
+    fill = f"DELETE FROM moves; INSERT INTO moves VALUES {moves};"  # noqa: S608 - names of our own table
+    return f"BEGIN IMMEDIATE;{scripts}{fill}PRAGMA user_version = {VERSION};COMMIT;"
+
+
+def differences(db: sqlite3.Connection) -> list[str]:
+    """Tables, indexes, triggers and rows of tables of rules that are not those of a new file."""
+    with closing(sqlite3.connect(":memory:")) as new:
+        new.executescript(upgrade(0))
+        return [what for query in RULES for what in _changed(query, new, db)]
+
+
+RULES = (
+    "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite%'",
+    "SELECT 'moves ' || source || ' ' || target, '' FROM moves",
+    "SELECT 'ledger_steps ' || last || ' ' || next, '' FROM ledger_steps",
+)
+
+
+def _changed(query: str, expected: sqlite3.Connection, found: sqlite3.Connection) -> list[str]:
+    both = set(expected.execute(query)) ^ set(found.execute(query))
+    return sorted({str(name) for name, _ in both})

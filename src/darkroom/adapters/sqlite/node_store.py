@@ -1,20 +1,10 @@
-"""Everything a domain node remembers, in one SQLite file. The `NodeStore` of `node.store`.
-
-Durable: write-ahead log, flushed to disk at every commit. One connection, one lock;
-`darkroom ingest` and `darkroom node status` open the same file from other processes.
-"""
+"""Everything a domain node remembers, in one SQLite file. The `NodeStore` of `node.store`."""
 
 import json
-import os
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
-from darkroom.adapters.sqlite import node_schema
+from darkroom.adapters.sqlite.ledger import SqliteLedger
 from darkroom.errors import StateError, TrustError
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.identity import PublicIdentity
@@ -26,96 +16,11 @@ from darkroom.model.statement import Statement
 
 
 MAX_QUARANTINED = 1000
-BUSY_SECONDS = 15.0
 _LETTER = ("id", "kind", "sender", "recipient", "sent_at", "body")
 
 
-class SqliteNodeStore:
+class SqliteNodeStore(SqliteLedger):
     """Safe from several threads. A `transaction` inside another one joins it."""
-
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open the file, making it (mode 0600) where it is not there yet.
-
-        Raises:
-            StateError: a newer schema, a file that is not ours, or no room.
-        """
-        self._lock = threading.RLock()
-        self._depth = 0
-        self._path = path
-        if not read_only:
-            _create_private(path)
-        elif not path.is_file():
-            raise StateError(
-                f"there is no node's state at {path.parent}",
-                next_step="check --state, or run `darkroom node init` first",
-            )
-        with _foreign(path):
-            self._db = sqlite3.connect(
-                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA cache_size = -1024")
-            if read_only:
-                self._db.execute("PRAGMA query_only = ON")
-            self._migrate()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
-            self._db.close()
-
-    def _migrate(self) -> None:
-        (found,) = self._db.execute("PRAGMA user_version").fetchone()
-        if found == 0:
-            try:
-                self._db.executescript(node_schema.statements())
-            except sqlite3.OperationalError:
-                self._db.execute("ROLLBACK") if self._db.in_transaction else None
-                # Another process made the tables between our look and our attempt.
-                (found,) = self._db.execute("PRAGMA user_version").fetchone()
-                if found != node_schema.VERSION:
-                    raise
-        elif found != node_schema.VERSION:
-            raise StateError(
-                f"{self._path} has schema {found}, this program knows {node_schema.VERSION}",
-                next_step="start the version of Darkroom that wrote it",
-            )
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing; on disk when it ends without an error."""
-        with self._lock, _foreign(self._path):
-            if self._depth == 0:
-                self._db.execute("BEGIN IMMEDIATE")
-            self._depth += 1
-            try:
-                yield
-            except BaseException:
-                self._depth -= 1
-                if self._depth == 0 and self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-            self._depth -= 1
-            if self._depth == 0:
-                try:
-                    self._db.execute("COMMIT")
-                except sqlite3.Error:
-                    if self._db.in_transaction:
-                        self._db.execute("ROLLBACK")
-                    raise
-
-    def _write(self, statement: str, *values: Any) -> int:
-        with self.transaction():
-            return self._db.execute(statement, values).rowcount
-
-    def _rows(self, statement: str, *values: Any) -> list[Any]:
-        with self._lock, _foreign(self._path):
-            return self._db.execute(statement, values).fetchall()
-
-    def changes_elsewhere(self) -> int:
-        """A number that changes when another process wrote to the file."""
-        return int(self._rows("PRAGMA data_version")[0][0])
 
     # -------------------------------------------------------------------------- letters in
 
@@ -388,31 +293,6 @@ class SqliteNodeStore:
         )  # fmt: skip
 
 
-def _create_private(path: Path) -> None:
-    """SQLite gives the log files beside the database the same mode."""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
-    except OSError as error:
-        raise StateError(
-            f"{path} cannot be opened: {error.strerror}",
-            next_step="check that the state folder is there, writable and not full",
-        ) from error
-
-
-@contextmanager
-def _foreign(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        full = "full" in str(error) or "disk I/O" in str(error)
-        raise StateError(
-            f"{path}: {error}",
-            next_step="make room on the disk; nothing is lost"
-            if full
-            else "if it happens again, stop the node and check the file",
-        ) from error
-
-
 def _record_text(record: JobRecord) -> str:
     values = {field.name: getattr(record, field.name) for field in fields(record)}
     return json.dumps({**values, "request": record.request.to_mapping()})
@@ -423,4 +303,5 @@ def _record(text: str) -> JobRecord:
     values["request"] = JobRequest.from_mapping(values["request"])
     values["shards"] = tuple(values["shards"])
     values["reasons"] = tuple(values["reasons"])
+    values["votes"] = tuple(values.get("votes", ()))
     return JobRecord(**values)

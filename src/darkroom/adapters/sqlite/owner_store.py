@@ -14,7 +14,7 @@ from darkroom.model.letter import Letter
 from darkroom.model.owner_case import Case, Notice, Subject
 
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_NOTICES = 500
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS seen (
@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS cases (
     verdict TEXT NOT NULL DEFAULT '',
     reason TEXT NOT NULL DEFAULT '',
     decided_at REAL NOT NULL DEFAULT 0,
+    expires_at REAL NOT NULL DEFAULT 0,
     UNIQUE (subject, job_id, digest)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS files (
@@ -47,7 +48,7 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE TABLE IF NOT EXISTS notices (at REAL NOT NULL, level TEXT NOT NULL, text TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
-_CASE = "id, subject, job_id, digest, received_at, body, problem, verdict, reason, decided_at"
+_CASE = "id, subject, job_id, digest, received_at, body, problem, verdict, reason, decided_at, expires_at"
 
 
 class SqliteOwnerStore:
@@ -73,7 +74,16 @@ class SqliteOwnerStore:
                     next_step="upgrade Darkroom on this machine",
                 )
             self._db.executescript(_SCHEMA)
-            self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            self._upgrade()
+
+    def _upgrade(self) -> None:
+        """In version 1 approvals did not expire."""
+        self._db.execute("BEGIN IMMEDIATE")
+        columns = [row[1] for row in self._db.execute("PRAGMA table_info(cases)")]
+        if "expires_at" not in columns:
+            self._db.execute("ALTER TABLE cases ADD COLUMN expires_at REAL NOT NULL DEFAULT 0")
+        self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        self._db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file."""
@@ -125,13 +135,15 @@ class SqliteOwnerStore:
         statement = "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         return self._change(statement, sender, letter_id, at) == 1
 
-    def forget(self, *, seen_before: float, files_before: float) -> None:
+    def forget(self, *, seen_before: float, files_before: float, approved_before: float) -> None:
         """Drop old letter ids, and the files of requests decided before a time."""
         with self.transaction():
             self._change("DELETE FROM seen WHERE at < ?", seen_before)
             self._change(
                 "DELETE FROM files WHERE case_id IN "
-                "(SELECT id FROM cases WHERE verdict != '' AND decided_at < ?)",
+                "(SELECT id FROM cases WHERE verdict != '' AND decided_at < "
+                "CASE verdict WHEN 'approve' THEN ? ELSE ? END)",
+                approved_before,
                 files_before,
             )
 
@@ -205,12 +217,22 @@ class SqliteOwnerStore:
             self._all("SELECT name, data FROM files WHERE case_id = ? ORDER BY name", case.id)
         )
 
-    def decide(self, case: Case, verdict: str, reason: str, at: float) -> bool:
-        """Write a decision down; False when there was one already."""
+    def decide(
+        self,
+        case: Case,
+        verdict: str,
+        reason: str,
+        at: float,
+        *,
+        expires_at: float = 0.0,
+        was: str = "",
+    ) -> bool:
+        """Write a decision down; False when the verdict was another one than `was`."""
         statement = (
-            "UPDATE cases SET verdict = ?, reason = ?, decided_at = ? WHERE id = ? AND verdict = ''"
+            "UPDATE cases SET verdict = ?, reason = ?, decided_at = ?, expires_at = ? "
+            "WHERE id = ? AND verdict = ?"
         )
-        return self._change(statement, verdict, reason, at, case.id) == 1
+        return self._change(statement, verdict, reason, at, expires_at, case.id, was) == 1
 
     # ---------------------------------------------------------------------------- notices
 

@@ -13,39 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from darkroom.adapters.sqlite.scientist_schema import STEPS, VERSION
 from darkroom.errors import StateError, UnknownNameError
 from darkroom.model.job import JobRequest
 from darkroom.model.letter import Letter
+from darkroom.model.quote import KEPT_SECONDS
 from darkroom.model.submitted import QUEUED, SENT, JobRow, ResultRow, Spooled, SubmissionRow
 
 
-SCHEMA_VERSION = 1
 BUSY_SECONDS = 30.0
-SCHEMA = """
-CREATE TABLE submission (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, project TEXT NOT NULL, created_at REAL NOT NULL);
-CREATE TABLE job (
-    job_id TEXT PRIMARY KEY, submission TEXT NOT NULL REFERENCES submission(id),
-    position INTEGER NOT NULL, label TEXT NOT NULL, request TEXT NOT NULL,
-    state TEXT NOT NULL, reasons TEXT NOT NULL, seq INTEGER NOT NULL,
-    done INTEGER NOT NULL, total INTEGER NOT NULL,
-    submitted_at REAL NOT NULL, changed_at REAL NOT NULL, problem TEXT NOT NULL);
-CREATE INDEX job_submission ON job(submission, position);
-CREATE TABLE outbox (
-    position INTEGER PRIMARY KEY, letter_id TEXT UNIQUE NOT NULL, job_id TEXT NOT NULL,
-    letter TEXT NOT NULL, sent_at REAL, problem TEXT NOT NULL DEFAULT '');
-CREATE TABLE attachment (
-    letter_id TEXT NOT NULL, name TEXT NOT NULL, data BLOB NOT NULL,
-    PRIMARY KEY (letter_id, name));
-CREATE TABLE result (job_id TEXT PRIMARY KEY, release TEXT NOT NULL, received_at REAL NOT NULL);
-CREATE TABLE output (
-    job_id TEXT NOT NULL, name TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (job_id, name));
-CREATE TABLE quarantine (
-    position INTEGER PRIMARY KEY, at REAL NOT NULL, sender TEXT NOT NULL,
-    job_id TEXT NOT NULL, problem TEXT NOT NULL);
-CREATE TABLE spool (
-    key TEXT PRIMARY KEY, record BLOB, address TEXT NOT NULL DEFAULT '', at REAL NOT NULL);
-"""
 JOB_COLUMNS = (
     "job.job_id, submission, label, request, state, reasons, seq, done, total, "
     "submitted_at, changed_at, problem, result.job_id IS NOT NULL"
@@ -81,14 +57,14 @@ class SqliteScientistStore:
     def _migrate(self, path: Path) -> None:
         with self._change():
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version > SCHEMA_VERSION:
+            if version > VERSION:
                 raise StateError(
                     f"{path} was written by a newer Darkroom", next_step="upgrade Darkroom"
                 )
-            if version == 0:
-                for statement in SCHEMA.split(";"):
+            for step in STEPS[version:]:
+                for statement in step.split(";"):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
@@ -300,6 +276,32 @@ class SqliteScientistStore:
                 "SELECT at, sender, problem FROM quarantine ORDER BY position DESC"
             )
         ]
+
+    # ---------------------------------------------------------------------------- quotes
+
+    def ask_quote(self, job_id: str, domain: str, at: float) -> None:
+        """Remember for an hour that a domain was asked for a quote under that id."""
+        with self._change() as db:
+            db.execute("DELETE FROM quote WHERE asked_at < ?", (at - KEPT_SECONDS,))
+            db.execute(
+                "INSERT INTO quote (job_id, domain, asked_at) VALUES (?, ?, ?)",
+                (job_id, domain, at),
+            )
+
+    def put_quote(self, job_id: str, domain: str, quote: dict[str, Any], at: float) -> bool:
+        """Keep an answer; False unless that domain was asked and this is the first one."""
+        with self._change() as db:
+            kept = db.execute(
+                "UPDATE quote SET quote = ? "
+                "WHERE job_id = ? AND domain = ? AND asked_at >= ? AND quote IS NULL",
+                (json.dumps(quote), job_id, domain, at - KEPT_SECONDS),
+            )
+            return kept.rowcount > 0
+
+    def quote(self, job_id: str) -> dict[str, Any] | None:
+        """The answer to a question, or None."""
+        rows = self._rows("SELECT quote FROM quote WHERE job_id = ? AND quote IS NOT NULL", job_id)
+        return dict(json.loads(rows[0][0])) if rows else None
 
     # ----------------------------------------------------------------------------- spool
 

@@ -1,0 +1,239 @@
+"""The hops of a node connected to one another: nothing is started and nothing is read."""
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from darkroom.adapters.sqlite.node_store import SqliteNodeStore
+from darkroom.model.dataset import DatasetCard, Manifest
+from darkroom.node.admit import Admission
+from darkroom.node.attempt import Attempts
+from darkroom.node.balances import Balances
+from darkroom.node.bell import Bell
+from darkroom.node.cancel import Cancellation
+from darkroom.node.charge import Charge
+from darkroom.node.code_shelf import CodeShelf
+from darkroom.node.disclose import Disclosure
+from darkroom.node.enrol import Enrolment
+from darkroom.node.intake import Intake
+from darkroom.node.journal import Journal
+from darkroom.node.keep import Housekeeping
+from darkroom.node.laws import Laws
+from darkroom.node.present import Presence
+from darkroom.node.quote import Quotes
+from darkroom.node.recover import recover, sweep
+from darkroom.node.retention import Retention
+from darkroom.node.review import Review
+from darkroom.node.run import Runner
+from darkroom.node.send import Sender
+from darkroom.node.service import Service
+from darkroom.node.walls import Walls
+from darkroom.ports import Clock, FootageStore, Keyring, Relay, Runtime, Sandbox, Verifier
+from darkroom.post import Post
+
+
+SIGNED_POLICY = "policy.signed.json"  # a letter box in the state folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The outside of a node: everything that a test may put another thing in place of."""
+
+    store: SqliteNodeStore
+    keyring: Keyring
+    verifier: Verifier
+    relay: Relay
+    sandbox: Sandbox
+    footage: FootageStore
+    runtimes: Callable[[], Mapping[str, Runtime]]
+    clock: Clock
+    free_bytes: Callable[[], int]
+    mock: Callable[[DatasetCard], tuple[Path, Manifest]]
+    pause: Callable[[threading.Event, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A node that is put together and not started."""
+
+    service: Service
+    runner: Runner
+    walls: Walls
+    presence: Presence
+    recover: Callable[[], int]
+
+
+def assemble(
+    parts: Parts,
+    *,
+    state: Path,
+    title: str,
+    owner: str,
+    workers: int,
+    say: Callable[[str], None],
+    retention_days: Mapping[str, int] = MappingProxyType({}),
+) -> Node:
+    """Connect the hops. Starts nothing and reads nothing."""
+    store, clock, keyring = parts.store, parts.clock, parts.keyring
+    identity = keyring.identity
+    bell, stopping = Bell(), threading.Event()
+    charge = Charge(store=store, clock=clock)
+    journal = Journal(
+        store=store,
+        clock=clock,
+        domain=identity.name,
+        owner=owner,
+        close=charge.close,
+        ring=bell.ring,
+    )
+    walls = Walls(sandbox=parts.sandbox, store=store)
+    retention = Retention(
+        days=retention_days,
+        store=store,
+        journal=journal,
+        footage=parts.footage,
+        clock=clock,
+        say=say,
+    )
+    laws = Laws(
+        store=store,
+        charge=charge,
+        domain=identity.name,
+        owner=owner,
+        runtimes=parts.runtimes,
+        holds=retention.holds,
+    )
+    shelf = CodeShelf(state / "code")
+    scratch = state / "scratch"
+    disclosure = Disclosure(
+        journal=journal,
+        laws=laws,
+        charge=charge,
+        keyring=keyring,
+        sandbox=parts.sandbox,
+        folder=state / "outputs",
+    )
+    admission = Admission(
+        store=store,
+        journal=journal,
+        shelf=shelf,
+        laws=laws,
+        charge=charge,
+        clock=clock,
+        free_bytes=parts.free_bytes,
+        why_waiting=walls.why_unfit,
+    )
+    review = Review(
+        store=store,
+        journal=journal,
+        verifier=parts.verifier,
+        clock=clock,
+        domain=identity.name,
+        laws=laws,
+        charge=charge,
+        admission=admission,
+        disclosure=disclosure,
+        why_waiting=walls.why_unfit,
+    )
+    intake = Intake(
+        store=store,
+        journal=journal,
+        clock=clock,
+        admission=admission,
+        review=review,
+        cancellation=Cancellation(store=store, journal=journal),
+        quotes=Quotes(store=store, journal=journal, laws=laws, charge=charge),
+        balances=Balances(store=store, journal=journal, laws=laws, charge=charge),
+        enrolment=Enrolment(store=store, journal=journal, keyring=keyring, verifier=parts.verifier),
+    )
+    runner = Runner(
+        store=store,
+        journal=journal,
+        shelf=shelf,
+        laws=laws,
+        footage=parts.footage,
+        runtimes=parts.runtimes,
+        attempts=Attempts(
+            shelf=shelf,
+            sandbox=parts.sandbox,
+            disclosure=disclosure,
+            clock=clock,
+            pool=ThreadPoolExecutor(workers, thread_name_prefix="shard"),
+            pause=parts.pause,
+        ),
+        disclosure=disclosure,
+        workers=workers,
+        scratch=scratch,
+        stopping=stopping.is_set,
+        mock=lambda dataset: parts.mock(store.datasets()[dataset]),
+    )
+    presence = Presence(
+        store=store,
+        laws=laws,
+        relay=parts.relay,
+        keyring=keyring,
+        runtimes=parts.runtimes,
+        title=title,
+        owner=owner,
+        workers=workers,
+        why_unfit=walls.why_unfit,
+        on_card=admission.screen_again,
+    )
+
+    def post() -> Post:
+        return Post(
+            relay=parts.relay,
+            keyring=keyring,
+            verifier=parts.verifier,
+            pins=store,
+            clock=clock,
+            on_warning=say,
+        )
+
+    service = Service(
+        identity=identity,
+        store=store,
+        journal=journal,
+        intake=intake,
+        presence=presence,
+        sender=Sender(
+            store=store,
+            journal=journal,
+            post=post(),
+            relay=parts.relay,
+            clock=clock,
+            state=state,
+            fingerprint=identity.fingerprint,
+        ),
+        runner=runner,
+        walls=walls,
+        relay=parts.relay,
+        post=post(),
+        clock=clock,
+        bell=bell,
+        stopping=stopping,
+        workers=workers,
+        housekeeping=Housekeeping(
+            store=store,
+            review=review,
+            owner=owner,
+            clock=clock,
+            policy_file=state / SIGNED_POLICY,
+            retention=retention.enforce,
+            sweep=lambda: sweep(store=store, shelf=shelf, disclosure=disclosure),
+            say=say,
+        ).tend,
+        say=say,
+    )
+    return Node(
+        service=service,
+        runner=runner,
+        walls=walls,
+        presence=presence,
+        recover=lambda: recover(
+            store=store, runner=runner, shelf=shelf, disclosure=disclosure, scratch=scratch
+        ),
+    )

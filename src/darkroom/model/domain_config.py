@@ -1,0 +1,324 @@
+"""What the operator of a domain sets up: cameras with their masks, datasets, environments.
+
+`domains/<id>/domain.yaml` is the file form. Who may use what is the owner's policy.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from darkroom.errors import SpecError, UnknownNameError
+from darkroom.model.identity import require_name
+from darkroom.model.json_shape import (
+    are_texts,
+    as_fields,
+    as_tuple,
+    is_number,
+    is_whole,
+    require_schema,
+    within,
+)
+
+
+SCHEMA = 1  # of the form itself
+MAX_WORKERS = 64
+MAX_MASKS = 64
+MAX_EDGE = 1 << 15  # pixels
+MAX_RETENTION = 36_500  # days
+MAX_TEXT = 500  # characters
+MIN_POINTS, MAX_POINTS = 3, 1000
+FOOTAGE = re.compile(r"folder|s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]")
+Interpreter = Literal["litert", "tflite-runtime", ""]
+INTERPRETERS: tuple[Interpreter, ...] = ("litert", "tflite-runtime", "")
+Polygon = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraConfig:
+    """One camera of a domain.
+
+    Attributes:
+        id: its name within the domain.
+        description: for the operator; it is not published.
+        masks: polygons of `[x, y]` pixels that are burnt out before the first write.
+    """
+
+    id: str
+    description: str = ""
+    masks: tuple[Polygon, ...] = ()
+
+    def __post_init__(self) -> None:
+        with within("id"):
+            require_name(self.id, "camera")
+        _require_text(self.description, "description")
+        if len(self.masks) > MAX_MASKS:
+            raise SpecError(
+                f"camera {self.id} has more than {MAX_MASKS} masks",
+                next_step="join polygons that touch",
+                where=("masks",),
+            )
+        for index, polygon in enumerate(self.masks):
+            if not MIN_POINTS <= len(polygon) <= MAX_POINTS or not all(
+                len(point) == 2 and all(is_whole(edge) and edge <= MAX_EDGE for edge in point)  # noqa: PLR2004 - x and y
+                for point in polygon
+            ):
+                raise SpecError(
+                    f"a mask of camera {self.id} is no polygon",
+                    next_step="list 3 or more points in whole pixels: [[10, 10], [90, 10], [90, 60]]",
+                    where=("masks", index),
+                )
+
+    @classmethod
+    def from_mapping(cls, value: object) -> "CameraConfig":
+        """Read the JSON (or parsed YAML) form; unknown keys are refused.
+
+        Raises:
+            SpecError: with `where`.
+        """
+        given = _required(as_fields(value, cls, "a camera"), "a camera", "id")
+        with within("masks"):
+            masks = []
+            for index, polygon in enumerate(as_tuple(given.get("masks", ()), "masks")):
+                with within(index):
+                    points = as_tuple(polygon, "a mask")
+                    masks.append(tuple(as_tuple(point, "a point") for point in points))
+            given["masks"] = tuple(masks)
+        return cls(**given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetConfig:
+    """One dataset of a domain.
+
+    Attributes:
+        description: public.
+        source: a world recipe (synthetic), or "" when footage is ingested from files.
+        look: coarse public hints for the mock.
+        classes: what is annotated; none named: person, vehicle.
+        start: Unix seconds of the first frame of a synthetic source.
+        cameras: those that its footage may come from; none named: any of the domain.
+        retention_days: footage is erased when its last frame is that old; None: kept.
+    """
+
+    name: str
+    description: str = ""
+    source: str = ""
+    look: dict[str, str | int | float | bool] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    start: float = 0.0
+    cameras: tuple[str, ...] = ()
+    retention_days: int | None = None
+
+    def __post_init__(self) -> None:
+        with within("name"):
+            require_name(self.name, "dataset")
+        for name in ("description", "source"):
+            _require_text(getattr(self, name), name)
+        if not isinstance(self.look, dict) or not all(
+            isinstance(k, str) and (isinstance(v, str | bool) or is_number(v))
+            for k, v in self.look.items()
+        ):
+            raise SpecError(
+                f"look of dataset {self.name} is not a mapping of texts and numbers",
+                next_step="write it as look: {light: day}",
+                where=("look",),
+            )
+        for name in ("classes", "cameras"):
+            names = getattr(self, name)
+            if not are_texts(names) or len(set(names)) != len(names):
+                raise SpecError(
+                    f"{name} of dataset {self.name} is not a list of different names",
+                    next_step=f"write it as {name}: [a, b]",
+                    where=(name,),
+                )
+        with within("cameras"):
+            for camera in self.cameras:
+                require_name(camera, "camera")
+        with within("classes"):
+            for label in self.classes:
+                _require_text(label or "\n", "a class")
+        if not is_number(self.start) or self.start < 0:
+            raise SpecError(
+                f"start of dataset {self.name} is no time since 1970",
+                next_step="write it as 2026-06-01T12:00:00Z",
+                where=("start",),
+            )
+        if self.retention_days is not None and (
+            not is_whole(self.retention_days, 1) or self.retention_days > MAX_RETENTION
+        ):
+            raise SpecError(
+                f"retention_days of dataset {self.name} is not 1 to {MAX_RETENTION}",
+                next_step="set it to whole days, or leave it out to keep footage",
+                where=("retention_days",),
+            )
+
+    @classmethod
+    def from_mapping(cls, value: object) -> "DatasetConfig":
+        """Read the JSON (or parsed YAML) form; unknown keys are refused.
+
+        Raises:
+            SpecError: with `where`.
+        """
+        given = _required(as_fields(value, cls, "a dataset"), "a dataset", "name")
+        for name in ("classes", "cameras"):
+            with within(name):
+                given[name] = as_tuple(given.get(name, ()), name)
+        if isinstance(given.get("start"), str):
+            with within("start"):
+                given["start"] = _seconds(given["start"])
+        return cls(**given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainConfig:
+    """How one domain is set up.
+
+    Attributes:
+        domain: its name, and that of its folder.
+        title: public, for people.
+        schema: version of this form; a newer one is refused.
+        workers: how many sandboxed workers run side by side.
+        environments: name -> TFLite interpreter it offers ("" for none).
+        footage: `folder`, or `s3://<bucket>`.
+        cameras: with what is masked.
+    """
+
+    domain: str
+    title: str
+    environments: dict[str, Interpreter]
+    schema: int = SCHEMA
+    workers: int = 1
+    footage: str = "folder"
+    cameras: tuple[CameraConfig, ...] = ()
+    datasets: tuple[DatasetConfig, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_schema(self.schema, SCHEMA, "domain.yaml")
+        with within("domain"):
+            require_name(self.domain, "domain")
+        _require_text(self.title, "title")
+        if not is_whole(self.workers, 1) or self.workers > MAX_WORKERS:
+            raise SpecError(
+                f"workers is not a whole number from 1 to {MAX_WORKERS}",
+                next_step="set workers",
+                where=("workers",),
+            )
+        _require_environments(self.environments)
+        _require_footage(self.footage)
+        known = [camera.id for camera in self.cameras]
+        _require_different("cameras", known)
+        _require_different("datasets", [dataset.name for dataset in self.datasets])
+        for index, dataset in enumerate(self.datasets):
+            for camera in dataset.cameras:
+                if camera not in known:
+                    raise SpecError(
+                        f"dataset {dataset.name} names the camera {camera}, which is not listed",
+                        next_step=f"use cameras of: {', '.join(known) or 'none are listed'}",
+                        where=("datasets", index, "cameras"),
+                    )
+
+    def dataset(self, name: str) -> DatasetConfig:
+        """The dataset of that name.
+
+        Raises:
+            UnknownNameError: listing the names there are.
+        """
+        for dataset in self.datasets:
+            if dataset.name == name:
+                return dataset
+        known = ", ".join(d.name for d in self.datasets) or "none"
+        raise UnknownNameError(
+            f"domain {self.domain} configures no dataset {ascii(name)[:80]}",
+            next_step=f"use one of: {known}, or add it to domain.yaml",
+        )
+
+    def cameras_of(self, dataset: DatasetConfig) -> dict[str, CameraConfig]:
+        """The cameras that a dataset's footage may come from; empty: of any name."""
+        return {c.id: c for c in self.cameras if not dataset.cameras or c.id in dataset.cameras}
+
+    @classmethod
+    def from_mapping(cls, value: object) -> "DomainConfig":
+        """Read the JSON (or parsed YAML) form; unknown keys are refused.
+
+        Raises:
+            SpecError: with `where`.
+        """
+        if isinstance(value, dict):  # of a newer form every key may be new
+            require_schema(value.get("schema", SCHEMA), SCHEMA, "domain.yaml")
+        given = as_fields(value, cls, "domain.yaml")
+        _required(given, "domain.yaml", "domain", "title", "environments")
+        nouns: tuple[tuple[str, Any], ...] = (
+            ("cameras", CameraConfig),
+            ("datasets", DatasetConfig),
+        )
+        for name, noun in nouns:
+            read = []
+            with within(name):
+                for index, entry in enumerate(as_tuple(given.get(name, ()), name)):
+                    with within(index):
+                        read.append(noun.from_mapping(entry))
+            given[name] = tuple(read)
+        return cls(**given)
+
+
+def _required(given: dict[str, Any], what: str, *names: str) -> dict[str, Any]:
+    for name in names:
+        if name not in given:
+            raise SpecError(f"{what} has no {name}", next_step=f"add {name}")
+    return given
+
+
+def _require_text(value: object, name: str) -> None:
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
+        raise SpecError(
+            f"{name} is not one line of at most {MAX_TEXT} characters",
+            next_step=f"write {name} as a short text",
+            where=(name,),
+        )
+
+
+def _require_different(what: str, names: list[str]) -> None:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise SpecError(
+                f"{what} lists {name} twice",
+                next_step="join the two into one",
+                where=(what, index),
+            )
+
+
+def _require_environments(value: object) -> None:
+    if not isinstance(value, dict) or not value:
+        raise SpecError(
+            "environments is not a mapping, or empty",
+            next_step="write it as environments: {tflite: litert}",
+            where=("environments",),
+        )
+    for name, interpreter in value.items():
+        with within("environments", name):
+            require_name(name, "environment")
+            if not isinstance(interpreter, str) or interpreter not in INTERPRETERS:
+                raise SpecError(
+                    f"environment {name} has an unknown interpreter",
+                    next_step='use one of: litert, tflite-runtime, "" (none)',
+                )
+
+
+def _require_footage(value: object) -> None:
+    if not isinstance(value, str) or not FOOTAGE.fullmatch(value):
+        raise SpecError(
+            "footage is neither 'folder' nor 's3://<bucket>'",
+            next_step="write footage: folder",
+            where=("footage",),
+        )
+
+
+def _seconds(text: str) -> float:
+    try:
+        when = datetime.fromisoformat(text)
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise SpecError(
+            f"start {ascii(text)[:40]} is no time", next_step="write it as 2026-06-01T12:00:00Z"
+        ) from error

@@ -1,0 +1,69 @@
+"""What a job costs, from its declaration alone: never from data, never from how it ended.
+
+The price is the most that the declared outputs can carry once they passed the airlock, so
+that a hostile job cannot get more through than was paid for.
+"""
+
+from darkroom.model.airlock import Airlock
+from darkroom.model.amount import NOTHING, Amount
+from darkroom.model.job import JobSpec
+from darkroom.model.output import MAX_TEXT, Histogram, Output, Scalars, Table
+
+
+FREE_TIERS = ("mock",)
+NUMBER_BITS = 64
+CHARACTER_BITS = 21  # of one Unicode character
+
+
+def price(spec: JobSpec, airlock: Airlock) -> Amount:
+    """What one run of a job reserves. Work on mock is free: nothing private is in it."""
+    if spec.tier in FREE_TIERS:
+        return NOTHING
+    total = Amount(releases=1)
+    for output in spec.outputs.values():
+        total += carried(output, airlock)
+    return total
+
+
+def log_price(most: int) -> Amount:
+    """What it costs to release a log of at most so many bytes: all of them."""
+    return Amount(bits=8 * most)
+
+
+def carried(output: Output, airlock: Airlock) -> Amount:
+    """Rows and bits that one output can carry at most."""
+    match output:
+        case Table():
+            columns = sum(_column_bits(output, name, airlock) for name in output.columns)
+            # How many rows there are is a message too.
+            return Amount(
+                rows=output.max_rows,
+                bits=output.max_rows * columns + _bits(output.max_rows + 1),
+            )
+        case Scalars():
+            return Amount(rows=len(output.names), bits=len(output.names) * NUMBER_BITS)
+        case Histogram():
+            bins = len(output.edges) - 1
+            return Amount(rows=bins, bits=bins * NUMBER_BITS)
+        case _:
+            return Amount(bits=8 * output.max_bytes)
+
+
+def _column_bits(table: Table, name: str, airlock: Airlock) -> int:
+    kind = table.columns[name]
+    if kind == "text":
+        labels = table.labels.get(name)
+        return _bits(len(labels)) if labels else MAX_TEXT * CHARACTER_BITS
+    if name not in table.bounds:
+        return NUMBER_BITS
+    low, high = table.bounds[name]
+    if kind == "int":
+        step = airlock.round_counts if name in table.counts else 1
+        return min(NUMBER_BITS, _bits(int((high - low) // step) + 2))
+    steps = (high - low) * 10**airlock.decimals
+    return NUMBER_BITS if steps >= 1 << NUMBER_BITS else min(NUMBER_BITS, _bits(int(steps) + 2))
+
+
+def _bits(values: int) -> int:
+    """Bits that tell one of so many values from the others."""
+    return (values - 1).bit_length()

@@ -1,0 +1,123 @@
+"""A price is the most that the declared outputs can carry once they passed the airlock."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.model.airlock import Airlock
+from darkroom.model.amount import NOTHING, Amount
+from darkroom.model.job import Environment, JobSpec
+from darkroom.model.output import MAX_TEXT, Histogram, Model, Scalars, Table
+from darkroom.policy.price import CHARACTER_BITS, NUMBER_BITS, carried, log_price, price
+from darkroom.runtime.airlock import through
+
+
+SHA = "sha256:" + "0" * 64
+OPEN = Airlock()
+
+
+def spec(tier="reviewed", **outputs) -> JobSpec:
+    return JobSpec(
+        name="count", tier=tier, entrypoint="job:count", files={"job.py": SHA},
+        environment=Environment(name="tflite", lock_hash=SHA),
+        outputs=outputs or {"n": Scalars(names=("n",))},
+    )  # fmt: skip
+
+
+def table(kind="int", rows=1, **more) -> Table:
+    return Table(columns={"value": kind}, max_rows=rows, **more)
+
+
+def test_work_on_mock_is_free():
+    assert price(spec("mock"), OPEN) == NOTHING
+
+
+def test_a_run_is_one_release_and_all_that_it_declares():
+    outputs = {"a": Scalars(names=("n", "m")), "b": Histogram(edges=(0.0, 1.0, 2.0))}
+    assert price(spec(**outputs), OPEN) == Amount(releases=1, rows=4, bits=4 * NUMBER_BITS)
+
+
+@pytest.mark.parametrize(
+    ("output", "rows", "bits"),
+    [
+        (Scalars(names=("a", "b", "c")), 3, 192),
+        (Histogram(edges=(0.0, 1.0)), 1, 64),
+        (Model(format="tflite", max_bytes=1000), 0, 8000),
+        (table("float"), 1, 64 + 1),  # how many rows there are is a message too
+        (table("int", rows=7), 7, 7 * 64 + 3),
+        (table("text"), 1, MAX_TEXT * CHARACTER_BITS + 1),
+        (table("text", labels={"value": ("a", "b", "c")}), 1, 2 + 1),
+        (table("text", labels={"value": ("a",)}), 1, 0 + 1),
+        (table("int", bounds={"value": (0, 6)}), 1, 3 + 1),
+        (table("int", bounds={"value": (0, 7)}), 1, 4 + 1),
+        (table("int", bounds={"value": (0, 1 << 70)}), 1, 64 + 1),
+        (table("float", bounds={"value": (0.0, 1e300)}), 1, 64 + 1),
+        (table("float", bounds={"value": (0.0, 1.0)}), 1, 20 + 1),  # six decimals
+    ],
+)
+def test_what_an_output_can_carry(output, rows, bits):
+    assert carried(output, OPEN) == Amount(rows=rows, bits=bits)
+
+
+def test_a_coarser_airlock_makes_a_table_cheaper():
+    counted = table("int", counts=("value",), bounds={"value": (0, 1000)})
+    fine, coarse = carried(counted, OPEN), carried(counted, Airlock(round_counts=100))
+    assert (fine.bits, coarse.bits) == (10 + 1, 4 + 1)
+    share = table("float", bounds={"value": (0.0, 1.0)})
+    assert carried(share, Airlock(decimals=0)).bits == 2 + 1
+    free = table("int", bounds={"value": (0, 1000)})
+    assert carried(free, Airlock(round_counts=100)) == carried(free, OPEN)  # it is no count
+
+
+def test_a_log_costs_every_bit_of_it():
+    assert log_price(0) == NOTHING
+    assert log_price(1000) == Amount(bits=8000)
+
+
+def passed(output: Table, values, airlock: Airlock) -> set:
+    """The different cells that leave when a hostile job tries all these values."""
+    leaving = (
+        json.loads(through("t", output, {"columns": ["value"], "rows": [[v]]}, airlock))["rows"]
+        for v in values
+    )
+    return {rows[0][0] for rows in leaving if rows}
+
+
+@given(
+    low=st.integers(-30, 30),
+    width=st.integers(1, 40),
+    step=st.integers(1, 12),
+    least=st.integers(1, 6),
+    counted=st.booleans(),
+)
+def test_no_more_different_whole_numbers_pass_than_are_paid_for(low, width, step, least, counted):
+    low = max(low, 0) if counted else low
+    output = table(
+        "int", bounds={"value": (low, low + width)}, counts=("value",) if counted else ()
+    )
+    airlock = Airlock(round_counts=step, min_count=least if counted else 1)
+    found = passed(output, range(0 if counted else low - 50, low + width + 50), airlock)
+    assert len(found) <= 2 ** (carried(output, airlock).bits - 1)
+
+
+@given(
+    low=st.integers(-200, 200),
+    width=st.integers(1, 100),
+    scale=st.sampled_from([0.01, 0.05, 0.1, 0.25, 0.5]),
+    decimals=st.integers(0, 2),
+)
+def test_no_more_different_numbers_pass_than_are_paid_for(low, width, scale, decimals):
+    bounds = (low * scale, (low + width) * scale)
+    output = table("float", bounds={"value": bounds})
+    airlock = Airlock(decimals=decimals)
+    tried = [(low + n / 4) * scale for n in range(-4, 4 * width + 5)]
+    tried += [edge + near for edge in bounds for near in (0.0, 1e-12, -1e-12)]
+    assert len(passed(output, tried, airlock)) <= 2 ** (carried(output, airlock).bits - 1)
+
+
+def test_the_price_is_told_by_the_declaration_alone():
+    """Nothing that is known only after the run goes into it."""
+    same = spec(t=table("int", rows=9, bounds={"value": (0, 5)}))
+    assert price(same, OPEN) == price(JobSpec.from_mapping(same.to_mapping()), OPEN)
