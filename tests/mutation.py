@@ -1,11 +1,13 @@
 """`make mutation`: change each line of policy/ in each way mutmut knows; some test must see it.
 
+Its tables and constants are changed by tests/mutation_of_tables.py, since mutmut passes them by.
 A change that no test sees, a survivor, is either explained in tests/policy/survivors.yaml or the
 run fails. Survivors are known by file, function and the text of the changed lines, so that an
 explanation outlives an edit elsewhere and ends with its line. Why mutmut: docs/decisions/mutation.md.
 """
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -31,6 +33,7 @@ COPIED = (
     "src/darkroom",
     "tests/conftest.py",
     "tests/model",
+    "tests/mutation_of_tables.py",
     "tests/policy",
 )
 SEEN = ("killed", "timeout")  # a test failed, or the change never came to an end
@@ -42,9 +45,10 @@ NAME = re.compile(
 
 @dataclass(frozen=True, slots=True, order=True)
 class Change:
-    """One change of one function.
+    """One change of one function or table.
 
     Attributes:
+        function: or the name of the table.
         was, now: the lines before and after, each stripped, joined by blanks.
     """
 
@@ -99,8 +103,8 @@ def change_of(name: str, diff: str) -> Change:
     return Change(f"{found['file']}.py", noun + found["function"], was, now)
 
 
-def run(workers: int) -> None:
-    """Make the copy, and run all mutants in it."""
+def make_copy() -> None:
+    """Put what a run needs where nobody edits it."""
     shutil.rmtree(WORK, ignore_errors=True)
     for name in COPIED:
         source, target = ROOT / name, WORK / name
@@ -109,18 +113,35 @@ def run(workers: int) -> None:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    command = [MUTMUT, "run", "--max-children", str(workers)]
-    with subprocess.Popen(
+
+
+def _start(*command: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         command,
         cwd=WORK,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-    ) as process:
-        said = list(_progress(process.stdout))
-    if process.returncode:
-        sys.exit("\n".join([*said[-60:], f"mutmut ended with status {process.returncode}"]))
+    )
+
+
+def _end(process: subprocess.Popen[str], said: list[str]) -> None:
+    if process.wait():
+        sys.exit("\n".join([*said[-60:], f"{process.args} ended with {process.returncode}"]))
+
+
+def of_functions(workers: int) -> tuple[Counter[str], list[Change]]:
+    """What became of the changes of functions, and those that no test saw."""
+    process = _start(MUTMUT, "run", "--max-children", str(workers))
+    _end(process, list(_progress(process.stdout or ())))
+    became = dict(
+        line.strip().rsplit(": ", 1)
+        for line in _said("results", "--all", "true").splitlines()
+        if ": " in line
+    )
+    unseen = [name for name, end in became.items() if end not in SEEN]
+    return Counter(became.values()), [change_of(name, _said("show", name)) for name in unseen]
 
 
 def _progress(lines: Iterable[str]) -> Iterator[str]:
@@ -130,20 +151,38 @@ def _progress(lines: Iterable[str]) -> Iterator[str]:
         text = line.strip()
         yield text
         count = re.search(r"(\d+)/(\d+) .*🙁 (\d+)", text)
-        if count and (time.monotonic() >= next_at or count[1] == count[2]):
+        if count and time.monotonic() >= next_at:
             next_at = time.monotonic() + 10
             print(f"  {count[1]} of {count[2]} changes tried, {count[3]} survived", flush=True)
-
-
-def results() -> dict[str, str]:
-    """Mutant -> what became of it."""
-    lines = _said("results", "--all", "true").splitlines()
-    return dict(line.strip().rsplit(": ", 1) for line in lines if ": " in line)
 
 
 def _said(*arguments: str) -> str:
     command = [MUTMUT, *arguments]
     return subprocess.run(command, cwd=WORK, check=True, capture_output=True, text=True).stdout
+
+
+def of_tables(workers: int) -> tuple[Counter[str], list[Change]]:
+    """The same for tables and constants."""
+    module = "tests.mutation_of_tables"
+    parts = [
+        _start(sys.executable, "-m", module, str(part), str(workers)) for part in range(workers)
+    ]
+    became: Counter[str] = Counter()
+    unseen = []
+    for part in parts:
+        said = []
+        for line in part.stdout or ():
+            said.append(line.strip())
+            if line.startswith("{"):
+                tried = json.loads(line)
+                became["killed" if tried["seen"] else "survived"] += 1
+                if not tried["seen"]:
+                    where = f"{tried['module']}.py", tried["table"]
+                    unseen.append(Change(*where, tried["was"], tried["now"]))
+                if became.total() % 20 == 0:
+                    print(f"  {became.total()} entries of tables tried, {len(unseen)} survived")
+        _end(part, said)
+    return became, unseen
 
 
 def judge(survivors: Iterable[Change], explained: dict[Change, str]) -> tuple[list[Change], ...]:
@@ -158,15 +197,14 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     workers = parser.parse_args().workers
     began = time.monotonic()
-    run(workers)
-    became = results()
-    survivors = [
-        change_of(name, _said("show", name)) for name, end in became.items() if end not in SEEN
-    ]
+    make_copy()
+    counts, survivors = of_functions(workers)
+    of_entries, unseen = of_tables(workers)
+    survivors += unseen
+    counts += of_entries
     explained = read_explained()
     unexplained, stale = judge(survivors, explained)
-    counts = Counter(became.values())
-    print(f"{len(became)} changes in {time.monotonic() - began:.0f} s: ", end="")
+    print(f"{counts.total()} changes in {time.monotonic() - began:.0f} s: ", end="")
     print(", ".join(f"{count} {end}" for end, count in counts.most_common()))
     wording = sum(map(of_wording, survivors))
     print(f"of the survivors {wording} change only the letters of a sentence,", end=" ")
@@ -177,7 +215,7 @@ def main() -> int:
     ):
         if changes:
             print(f"\n{title}:", *map(str, changes), sep="\n  ")
-    return 1 if unexplained or stale or not became else 0
+    return 1 if unexplained or stale or not of_entries or counts == of_entries else 0
 
 
 if __name__ == "__main__":

@@ -38,35 +38,48 @@ def table_changes(file: Path) -> Iterator[TableChange]:
     starts = [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-
-    def change(table: str, first: ast.expr, last: ast.expr, now: str) -> TableChange:
-        start = starts[first.lineno - 1] + first.col_offset
-        end = starts[(last.end_lineno or 1) - 1] + (last.end_col_offset or 0)
-        return TableChange(file.stem, table, start, end, source[start:end].decode(), now)
-
     for statement in ast.parse(source).body:
         match statement:
+            case ast.Assign(value=ast.Subscript()):
+                pass  # the name of a type
             case (
                 ast.Assign(targets=[ast.Name(id=table)], value=value)
                 | ast.AnnAssign(target=ast.Name(id=table), value=ast.expr() as value)
             ):
-                for node in ast.walk(value):
-                    match node:
-                        case ast.Constant(value=str() as text):
-                            yield change(table, node, node, repr(f"XX{text}XX"))
-                        case ast.Constant(value=int() | float() as number):
-                            yield change(table, node, node, repr(number + 1))
-                        case ast.Dict(keys=keys, values=values):
-                            for key, held in zip(keys, values, strict=True):
-                                assert key is not None
-                                yield change(table, key, held, "**{}")
-                        case ast.Tuple(elts=elements):
-                            for element in elements:
-                                yield change(table, element, element, "*()")
+                for first, last, now in _replacements(value):
+                    start = starts[first.lineno - 1] + first.col_offset
+                    end = starts[(last.end_lineno or 1) - 1] + (last.end_col_offset or 0)
+                    was = source[start:end].decode()
+                    yield TableChange(file.stem, table, start, end, was, now)
+
+
+def _replacements(value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr, str]]:
+    """From the first to the last node: what to write instead."""
+    for node in ast.walk(value):
+        match node:
+            case ast.Constant(value=str() as text):
+                yield node, node, repr(f"XX{text}XX")
+            case ast.Constant(value=int() | float() as number):
+                yield node, node, repr(number + 1)
+            case ast.Dict(keys=keys, values=values):
+                for key, held in zip(keys, values, strict=True):
+                    assert key is not None
+                    yield key, held, "**{}"
+            case ast.Tuple(elts=elements):
+                for element in elements:
+                    yield element, element, "*()"
 
 
 def is_seen(change: TableChange, file: Path) -> bool:
-    """Whether a test fails, tried in a process of its own."""
+    """Whether a test fails; those of the module are asked first."""
+    own = Path(f"tests/policy/test_{change.module}.py")
+    return any(
+        _fails(change, file, str(tests)) for tests in (own, "tests/policy") if Path(tests).exists()
+    )
+
+
+def _fails(change: TableChange, file: Path, tests: str) -> bool:
+    """Tried in a process of its own, which begins with nothing of the policy imported."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
@@ -75,12 +88,12 @@ def is_seen(change: TableChange, file: Path) -> bool:
         os.dup2(nowhere, stream)
     status = 1
     try:
-        status = _tests_with(change, file)
+        status = _run(change, file, tests)
     finally:
         os._exit(status)
 
 
-def _tests_with(change: TableChange, file: Path) -> int:
+def _run(change: TableChange, file: Path, tests: str) -> int:
     import pytest
 
     name = f"darkroom.policy.{change.module}"
@@ -91,13 +104,9 @@ def _tests_with(change: TableChange, file: Path) -> int:
     sys.modules[name] = module
     exec(compile(text, file, "exec"), module.__dict__)
     setattr(importlib.import_module("darkroom.policy"), change.module, module)
-    own = Path(f"tests/policy/test_{change.module}.py")  # most likely to see it, so it goes first
     return int(
-        pytest.main(
-            [*([str(own)] if own.exists() else []), "tests/policy", "-x", "-q", "--tb=no",
-             "-p", "no:cacheprovider", "--hypothesis-profile=ci"]
-        )
-    )  # fmt: skip
+        pytest.main([tests, "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=mutation"])
+    )
 
 
 def main() -> None:

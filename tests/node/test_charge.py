@@ -7,11 +7,12 @@ from darkroom.model.budget import DAY, Budget
 from darkroom.model.output import Scalars
 from darkroom.policy.disclosure import MAX_LOG
 from darkroom.policy.ledger import accounts
-from darkroom.policy.price import price
+from darkroom.policy.price import ENDING_BITS, price
 from darkroom.ports import Outcome
 from tests.node.village import rule, spec
 
 
+ONE = ENDING_BITS + 64  # bits of a job that declares one number
 WEEKLY = Budget(name="weekly", per="dataset", period_days=7, releases=3)
 
 
@@ -191,7 +192,7 @@ def test_work_on_mock_costs_nothing(village):
 
 
 def test_the_log_costs_when_it_leaves(village):
-    bits = Budget(name="bits", per="dataset", period_days=7, bits=64 + 8 * MAX_LOG)
+    bits = Budget(name="bits", per="dataset", period_days=7, bits=ONE + 8 * MAX_LOG)
     village.in_force(budgets=(bits,))
     request = village.produced()
     village.release(request.job_id, with_log=True)
@@ -200,13 +201,13 @@ def test_the_log_costs_when_it_leaves(village):
     (result,) = village.alice.letters("job.result", request.job_id)
     assert "output/log" in result.attachments
     paid = Amount.from_mapping(result.body["release"]["body"]["price"])
-    assert paid == Amount(releases=1, rows=1, bits=64 + 8 * MAX_LOG)
+    assert paid == Amount(releases=1, rows=1, bits=ONE + 8 * MAX_LOG)
 
 
 def test_a_log_that_is_not_paid_for_stays_and_so_does_the_output_until_the_owner_says_again(
     village,
 ):
-    bits = Budget(name="bits", per="dataset", period_days=7, bits=64 + 8 * MAX_LOG - 1)
+    bits = Budget(name="bits", per="dataset", period_days=7, bits=ONE + 8 * MAX_LOG - 1)
     village.in_force(budgets=(bits,))
     request = village.produced()
     village.release(request.job_id, with_log=True)
@@ -266,7 +267,7 @@ def test_a_quote_tells_price_remainder_and_verdict_and_keeps_nothing(village):
     said = quoted(village, request)
 
     assert (said["decision"], said["policy_version"]) == ("review", 1)
-    assert said["price"] == Amount(releases=1, rows=1, bits=64).to_mapping()
+    assert said["price"] == Amount(releases=1, rows=1, bits=ONE).to_mapping()
     (account,) = said["accounts"]
     assert (account["budget"], account["holder"], account["left"]) == (
         "weekly", "plaza", {"releases": 2},

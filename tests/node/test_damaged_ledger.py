@@ -44,7 +44,7 @@ def test_a_node_refuses_a_changed_ledger_and_leaves_it_as_it_is(state, domain):
     ended = call("node", "serve", "--state", state, "--domain", domain, "--gateway", NOWHERE)
     assert ended.returncode != 0
     assert "node.db: entry 2 of the ledger does not fit the one before it" in ended.stderr
-    assert "Next: " in ended.stderr
+    assert "next: keep this file as it is" in ended.stderr
     assert (state / "node.db").read_bytes() == before
     assert "entry 2 of the ledger" in node_status(state).problems[0]
     json.loads((state / "keys.json").read_text())  # nothing else was touched

@@ -293,3 +293,44 @@ KNOWLEDGE = Knowledge(
     datasets={"plaza": REQUEST.dataset_version},
     environments={"tflite": REQUEST.spec.environment.lock_hash},
 )
+
+
+# ------------------------------------------------------------------------- one after another
+
+
+def test_a_grant_that_is_fine_hides_none_behind_it():
+    rehearsing = replace(ALICES, scientist="ann", tiers=("mock",))
+    two = replace(ALICES, scientist="bob", datasets=("plaza", "yard"))
+    policy = replace(
+        GOOD, grants=(rehearsing, two), rules=(), budgets=(replace(WEEK, datasets=("plaza",)),)
+    )
+    (found,) = contradictions(policy)
+    assert "bob may ask for yard" in found.message
+
+
+def test_an_idle_rule_hides_none_behind_it():
+    idle = [replace(KNOWN, name=name, scientists=(name,)) for name in ("eve", "mallory")]
+    found = contradictions(with_rules(*idle))
+    assert [("rules", 0), ("rules", 1)] == [error.where for error in found]
+
+
+def test_the_same_person_is_found_whoever_stands_between():
+    fay = Reviewer(name="fay", fingerprint=sha("f"), scientist="caro")
+    between = replace(DAN, scientist="daniel")
+    reviews = Reviews(reviewers=(replace(CAROL, scientist="caro"), between, fay))
+    (found,) = contradictions(replace(GOOD, reviews=reviews))
+    assert ("reviews", "reviewers", 2, "scientist") == found.where
+
+
+def test_a_stranger_is_named_wherever_it_stands_with_what_to_do():
+    budgets = (WEEK, replace(WEEK, name="yards", datasets=("yard",)))
+    found = [*strangers(replace(GOOD, budgets=budgets), domain="east", datasets=())]
+    assert [("domain",), ("grants", 0, "datasets"), ("budgets", 1, "datasets")] == [
+        error.where for error in found
+    ]
+    assert ["north", "plaza", "yard"] == [
+        word for error, word in zip(found, ("north", "plaza", "yard"), strict=True)
+        if word in error.message
+    ]  # fmt: skip
+    assert "domain.yaml" in found[0].next_step
+    assert found[1].next_step.endswith("none")

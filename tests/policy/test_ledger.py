@@ -1,6 +1,8 @@
 """The arithmetic of budgets: which accounts, how much is spent, and whether it suffices."""
 
+import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
 
 import pytest
@@ -137,3 +139,21 @@ def test_a_free_job_is_never_short():
 def test_only_what_never_started_gives_anything_back():
     assert closing(touched=True) == "settle"
     assert closing(touched=False) == "refund"
+
+
+@pytest.mark.parametrize("per", ["scientist", "project"])
+def test_what_another_scientist_or_project_spent_is_not_counted(per):
+    (account,) = accounts([budget(per=per)], **NAMES, at=NOON)
+    others = [entry(number=1, **{per: "other"}), entry(number=2, dataset="yard")]
+    assert spent(account, others) == entry().amount  # a budget over all datasets adds them up
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Honolulu"])
+def test_the_day_on_which_a_period_ends_is_told_in_utc(monkeypatch, zone):
+    (account,) = accounts([budget()], **NAMES, at=NOON)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        (reason,) = against(Amount(releases=4), [(account, NOTHING)])
+    time.tzset()
+    assert reason.endswith(str(datetime.fromtimestamp(account.ends, UTC).date()))

@@ -264,6 +264,6 @@ def test_code_and_outputs_take_their_own_number_of_people(code, release):
     assert (approved.target is None, released.target is None) == (code > 1, release > 1)
 
 
-def test_the_reason_says_which_state_it_takes():
+def test_the_reason_says_which_states_it_takes():
     against = heard(said("code", "withdraw"), "released").against
-    assert "needs one that is approved or running" in against
+    assert f"needs one that is {' or '.join(DECISIONS['code', 'withdraw'])}" in against

@@ -10,7 +10,14 @@ from darkroom.model.airlock import Airlock
 from darkroom.model.amount import NOTHING, Amount
 from darkroom.model.job import Environment, JobSpec
 from darkroom.model.output import MAX_TEXT, Histogram, Model, Scalars, Table
-from darkroom.policy.price import CHARACTER_BITS, NUMBER_BITS, carried, log_price, price
+from darkroom.policy.price import (
+    CHARACTER_BITS,
+    ENDING_BITS,
+    NUMBER_BITS,
+    carried,
+    log_price,
+    price,
+)
 from darkroom.runtime.airlock import through
 
 
@@ -36,7 +43,9 @@ def test_work_on_mock_is_free():
 
 def test_a_run_is_one_release_and_all_that_it_declares():
     outputs = {"a": Scalars(names=("n", "m")), "b": Histogram(edges=(0.0, 1.0, 2.0))}
-    assert price(spec(**outputs), OPEN) == Amount(releases=1, rows=4, bits=4 * NUMBER_BITS)
+    assert price(spec(**outputs), OPEN) == Amount(
+        releases=1, rows=4, bits=ENDING_BITS + 4 * NUMBER_BITS
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,14 +55,17 @@ def test_a_run_is_one_release_and_all_that_it_declares():
         (Histogram(edges=(0.0, 1.0)), 1, 64),
         (Model(format="tflite", max_bytes=1000), 0, 8000),
         (table("float"), 1, 64 + 1),  # how many rows there are is a message too
+        (table("int", rows=4), 4, 4 * 64 + 3),  # none to four: five messages
         (table("int", rows=7), 7, 7 * 64 + 3),
         (table("text"), 1, MAX_TEXT * CHARACTER_BITS + 1),
         (table("text", labels={"value": ("a", "b", "c")}), 1, 2 + 1),
         (table("text", labels={"value": ("a",)}), 1, 0 + 1),
         (table("int", bounds={"value": (0, 6)}), 1, 3 + 1),
         (table("int", bounds={"value": (0, 7)}), 1, 4 + 1),
+        (table("int", bounds={"value": (0, (1 << 60) - 3)}), 1, 60 + 1),  # no float could tell
         (table("int", bounds={"value": (0, 1 << 70)}), 1, 64 + 1),
         (table("float", bounds={"value": (0.0, 1e300)}), 1, 64 + 1),
+        (table("float", bounds={"value": (-1.7e308, 1.7e308)}), 1, 64 + 1),  # the width is inf
         (table("float", bounds={"value": (0.0, 1.0)}), 1, 20 + 1),  # six decimals
     ],
 )
@@ -67,6 +79,8 @@ def test_a_coarser_airlock_makes_a_table_cheaper():
     assert (fine.bits, coarse.bits) == (10 + 1, 4 + 1)
     share = table("float", bounds={"value": (0.0, 1.0)})
     assert carried(share, Airlock(decimals=0)).bits == 2 + 1
+    six = table("float", bounds={"value": (0.0, 6.0)})  # the bounds need not lie on the grid
+    assert carried(six, Airlock(decimals=0)).bits == 3 + 1
     free = table("int", bounds={"value": (0, 1000)})
     assert carried(free, Airlock(round_counts=100)) == carried(free, OPEN)  # it is no count
 

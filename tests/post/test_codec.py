@@ -92,7 +92,7 @@ def written(**changes):
         pytest.param(written(body={"a": "\ud800"}), id="half a character"),
         pytest.param(written(more=1), id="an unknown field"),
         pytest.param(json.dumps({k: v for k, v in GOOD.items() if k != "v"}).encode(), id="none"),
-        pytest.param(written(v=2), id="another version"),
+        pytest.param(written(v=3), id="another version"),
         pytest.param(written(v=True), id="a version that is true"),
         pytest.param(written(id="AB" * 16), id="an id in capitals"),
         pytest.param(written(kind="node.stop"), id="an unknown kind"),

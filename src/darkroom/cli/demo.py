@@ -96,26 +96,23 @@ def _carried_model(video: Path | None, model: Path | None) -> Path | None:
     return carried
 
 
-# Notebooks that sit at an owner's desk as well.
-_OWN: dict[str, Callable[[LocalStack], dict[str, object]]] = {
-    "11_policy_and_budget": lambda stack: {"state": str(stack.plan.owner_state("north"))},
-    "12_try_to_steal_a_frame": lambda stack: {
-        "owner": str(stack.plan.owner_state("east")),
-        "progress": "lines",
-    },
-}
-
-
 def _run(
     name: str, root: Path, stack: LocalStack, video: Path | None, carried: Path | None
 ) -> NotebookRun:
-    parameters: dict[str, object] = {
-        "report": str(root / "reports" / f"{name}.json"),
-        **_OWN.get(name, lambda _: {"progress": "lines"})(stack),
-    }
-    if name == "02_remote_detection" and video is not None:
-        parameters["video_dataset"] = VIDEO_DATASET
-        parameters["carried_model"] = str(carried)
+    parameters: dict[str, object] = {"report": str(root / "reports" / f"{name}.json")}
+    match name:
+        case "11_policy_and_budget":
+            parameters["state"] = str(stack.plan.owner_state("north"))
+        case "12_try_to_steal_a_frame":
+            parameters |= {"owner": str(stack.plan.owner_state("east")), "progress": "lines"}
+        case "02_remote_detection" if video is not None:
+            parameters |= {
+                "video_dataset": VIDEO_DATASET,
+                "carried_model": str(carried),
+                "progress": "lines",
+            }
+        case _:
+            parameters["progress"] = "lines"
     return NotebookRun(
         notebook=REPOSITORY / "notebooks" / f"{name}.ipynb",
         output=root / "notebooks" / f"{name}.ipynb",

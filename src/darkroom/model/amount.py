@@ -76,7 +76,14 @@ class Amount:
             )
 
     def __add__(self, other: "Amount") -> "Amount":
-        return Amount(**{unit: getattr(self, unit) + getattr(other, unit) for unit in UNITS})
+        # Most amounts have no epsilon, and adding fractions takes time.
+        return Amount(
+            releases=self.releases + other.releases,
+            rows=self.rows + other.rows,
+            bits=self.bits + other.bits,
+            epsilon=self.epsilon + other.epsilon if other.epsilon else self.epsilon,
+            delta=self.delta + other.delta if other.delta else self.delta,
+        )
 
     def __sub__(self, other: "Amount") -> "Amount":
         """What is left; refused when that is below nothing."""

@@ -14,9 +14,10 @@ from darkroom.errors import EnvelopeError, QuotaError, SpecError
 from darkroom.model.canonical import digest_bytes
 from darkroom.model.job import SHA256
 from darkroom.model.letter import Letter
+from darkroom.post.padding import letter_size
 
 
-VERSION = 1
+VERSION = 2  # padded
 MAX_LETTER = 960 << 10  # sealed, it stays below 1 MiB
 MAX_ATTACHMENTS = 256
 MAX_ATTACHMENT = 64 << 20
@@ -126,7 +127,7 @@ def encode_letter(
             f"a letter of kind {letter.kind} is too large ({len(data) >> 10} KiB)",
             next_step="move what is large into attachments",
         )
-    return data
+    return data.ljust(letter_size(len(data), MAX_LETTER))  # white space after JSON means nothing
 
 
 def decode_letter(data: bytes) -> DecodedLetter:

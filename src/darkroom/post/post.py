@@ -24,6 +24,7 @@ from darkroom.model.identity import PublicIdentity, require_name
 from darkroom.model.letter import KINDS, Letter
 from darkroom.ports import Clock, Keyring, Parcel, Relay, Verifier
 from darkroom.post import codec, timing
+from darkroom.post.padding import attachment_size, pad_attachment, unpad_attachment
 from darkroom.post.pins import Pins
 
 
@@ -138,7 +139,9 @@ class Post:
         inline, large = codec.split_attachments(letter.attachments)
         blobs = {
             name: codec.reference_to(
-                self._relay.put_blob(self._keyring.seal(data, recipient), [recipient.name]),
+                self._relay.put_blob(
+                    self._keyring.seal(pad_attachment(data), recipient), [recipient.name]
+                ),
                 data,
             )
             for name, data in large.items()
@@ -263,10 +266,10 @@ class Post:
 
     def _fetch(self, sender: PublicIdentity, reference: codec.BlobReference) -> bytes:
         sealed = self._relay.get_blob(sender.name, reference.address)
-        if len(sealed) > reference.size + (64 << 10):
+        if len(sealed) > attachment_size(reference.size) + (64 << 10):
             raise _refused(f"an attachment from {sender.name} is larger than announced")
-        data = self._keyring.open(sealed, sender)
-        if len(data) != reference.size or digest_bytes(data) != reference.sha256:
+        data = unpad_attachment(self._keyring.open(sealed, sender), reference.size)
+        if data is None or digest_bytes(data) != reference.sha256:
             raise _refused(f"an attachment from {sender.name} is not what was announced")
         return data
 

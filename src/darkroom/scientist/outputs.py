@@ -257,8 +257,9 @@ def _check_model(name: str, declared: Model, data: bytes) -> None:
             # Sizes first: a small archive may unfold to anything.
             stored = all(m.compress_type == zipfile.ZIP_STORED for m in members)
             total = sum(m.file_size for m in members)
-        if not stored or total > declared.max_bytes or len(members) > MAX_ARRAYS:
-            raise _wrong(name, "is an archive that unfolds to more than was declared")
+        plain = all(m.filename.endswith(".npy") for m in members)
+        if not stored or not plain or total > declared.max_bytes or len(members) > MAX_ARRAYS:
+            raise _wrong(name, "is an archive of something else, or of more, than was declared")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             kinds = {arrays[n].dtype.kind for n in arrays.files}
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError, MemoryError):

@@ -11,14 +11,9 @@ from darkroom.runtime.local import run_task_locally
 from darkroom.scientist.record import build_record
 from darkroom.scientist.results import DomainResult, Results
 from tests.attack.channels.arena import Arena, Crossing, source
-from tests.attack.channels.attempts import (
-    FLOAT_ROWS,
-    NUMBERS,
-    Attempt,
-    read_large_floats,
-    spell,
-)
+from tests.attack.channels.attempts import FLOAT_ROWS, NUMBERS, Attempt
 from tests.attack.channels.reactions import GOOD, Reactions
+from tests.attack.channels.readers import read_large_floats, spell
 from tests.attack.channels.score import bits
 
 

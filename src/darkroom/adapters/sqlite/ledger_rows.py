@@ -13,6 +13,7 @@ from darkroom.model.identity import require_name
 from darkroom.policy.ledger import Entry
 
 
+_SORTED = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 # As `model.canonical`, but texts are taken as they are: none may turn into an equal one.
 _CANONICAL = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
@@ -33,7 +34,7 @@ def total(counts: dict[str, int]) -> Amount:
 
 def amount_text(amount: Amount) -> str:
     """An amount as it is kept."""
-    return json.dumps(amount.to_mapping(), sort_keys=True, separators=(",", ":"))
+    return _SORTED(amount.to_mapping())
 
 
 @lru_cache(maxsize=256)  # the check of a price and the entry after it read the same balances
@@ -51,8 +52,13 @@ def covers(datasets: str, dataset: str) -> bool:
 
 def account_key(account: Account) -> tuple[Any, ...]:
     """Per, holder, ends, begins and datasets; the name of the budget does not matter."""
-    datasets = canonical(sorted(set(account.budget.datasets))).decode()
+    datasets = _datasets(account.budget.datasets)
     return account.budget.per, account.holder, account.ends, account.begins, datasets
+
+
+@lru_cache(maxsize=256)
+def _datasets(names: tuple[str, ...]) -> str:
+    return canonical(sorted(set(names))).decode()
 
 
 def entry_row(entry: Entry) -> tuple[Any, ...]:
@@ -64,7 +70,8 @@ def entry_row(entry: Entry) -> tuple[Any, ...]:
     for what in ("dataset", "scientist", "project"):
         require_name(getattr(entry, what), what)
     for unit in ("epsilon", "delta"):
-        as_fraction(getattr(entry.amount, unit), unit)  # bounded, so that sums stay so
+        if part := getattr(entry.amount, unit):
+            as_fraction(part, unit)  # bounded, so that sums stay so
     return (
         entry.reservation, entry.kind, float(entry.at), entry.dataset, entry.scientist,
         entry.project, amount_text(entry.amount), entry.policy_version,

@@ -142,15 +142,20 @@ def _create_private(path: Path) -> None:
         ) from error
 
 
-@contextmanager
-def foreign(path: Path) -> Iterator[None]:
+class foreign:  # noqa: N801 - reads as what it does; a class, since every statement passes here
     """Turn SQLite's errors into ours, with the file and what to do."""
-    try:
-        yield
-    except UnicodeDecodeError as error:  # SQLite quotes what it cannot read
-        raise StateError(f"{path} is damaged", next_step=RESTORE) from error
-    except sqlite3.Error as error:
-        raise StateError(f"{path}: {error}", next_step=_advice(str(error))) from error
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, UnicodeDecodeError):  # SQLite quotes what it cannot read
+            raise StateError(f"{self._path} is damaged", next_step=RESTORE) from error
+        if isinstance(error, sqlite3.Error):
+            raise StateError(f"{self._path}: {error}", next_step=_advice(str(error))) from error
 
 
 def _advice(error: str) -> str:
