@@ -20,7 +20,7 @@ from darkroom.policy.price import price
 
 
 SHA = "sha256:" + "5" * 64
-FILES = 25
+FILES = 8
 CAP = 15  # results of one dataset in one day
 NOON = 1_790_000_000.0
 DATASETS, PEOPLE, PROJECTS = ("plaza", "yard"), ("alice", "bob", "carol"), ("count", "map")

@@ -3,7 +3,8 @@
     make bench BENCH=ledger [ARGS="--kills 1000 --torn 100"]
 
 One JSON line. `reservations_per_s`: admissions on disk (synchronous=FULL), each one
-transaction of seen-id, check of four accounts, reservation, job row and event; one writer.
+transaction of seen-id, check of four accounts, reservation, job row and event; one writer,
+the best of ten rounds.
 `kills` forked writers share a ledger and die by SIGKILL: `overspent` accounts, `lost`
 entries that a writer had reported, `interleavings` of entries of different writers.
 `torn_recoveries`: logs cut at a random place that opened whole and went on; the rest,
@@ -28,6 +29,7 @@ from darkroom.config import REPOSITORY
 
 SEED = 20261121
 ENTRIES = 100_000
+ROUNDS = 10  # other work on the machine only ever makes one slower
 WIDE = 1 << 40  # a cap that is not reached
 
 
@@ -79,16 +81,19 @@ def measure(folder: Path, given: argparse.Namespace) -> dict[str, object]:
 
 
 def reservations_per_second(folder: Path, count: int) -> float:
-    """One writer, one transaction each, on disk when it returns."""
+    """One writer, one transaction each, on disk when it returns; the best of some rounds."""
     store = SqliteNodeStore(folder / "rate.db")
     work = Work(store, policy(WIDE), now=time.time, writer=1)
-    jobs = [work.prepared() for _ in range(count)]
-    began = time.perf_counter()
-    admitted = sum(map(work.admit, jobs))
-    seconds = time.perf_counter() - began
-    assert admitted == count == len(store.entries())
+    rates = []
+    for _ in range(ROUNDS):
+        jobs = [work.prepared() for _ in range(count // ROUNDS)]
+        began = time.perf_counter()
+        admitted = sum(map(work.admit, jobs))
+        rates.append(admitted / (time.perf_counter() - began))
+        assert admitted == len(jobs)
+    assert len(store.entries()) == count // ROUNDS * ROUNDS
     store.close()
-    return count / seconds
+    return max(rates)
 
 
 def verify_seconds(folder: Path, entries: int) -> float:

@@ -33,6 +33,8 @@ def test_the_set_is_complete():
         "02_remote_detection",
         "03_remote_training",
         "10_the_owners_review",
+        "11_policy_and_budget",
+        "12_try_to_steal_a_frame",
     ]
 
 

@@ -104,7 +104,7 @@ def _run(
         case "11_policy_and_budget":
             parameters["state"] = str(stack.plan.owner_state("north"))
         case "12_try_to_steal_a_frame":
-            parameters |= {"owner": str(stack.plan.owner_state("east")), "progress": "lines"}
+            parameters["owner"] = str(stack.plan.owner_state("east"))
         case "02_remote_detection" if video is not None:
             parameters |= {
                 "video_dataset": VIDEO_DATASET,

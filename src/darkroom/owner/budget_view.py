@@ -10,7 +10,7 @@ from darkroom.model.budget import Account, Budget
 from darkroom.model.identity import require_name
 from darkroom.model.json_shape import as_tuple, is_whole
 from darkroom.owner.sheet import Section, Sheet
-from darkroom.owner.wording import time_words
+from darkroom.owner.wording import day_words, time_words
 
 
 MAX_ACCOUNTS = 1000
@@ -84,7 +84,7 @@ def budget_sheet(domain: str, version: int, balances: tuple[Balance, ...], *, at
                         f"{_number(getattr(balance.spent, unit))}",
                         f"{_number(left)}",
                         f"{_number(cap)}",
-                        time_words(balance.account.ends),
+                        day_words(balance.account.ends),
                     )
                     for balance in balances
                     for unit, cap, left in _units(balance)

@@ -10,6 +10,7 @@ from darkroom.owner.policy_diff import diff_sheet
 from darkroom.owner.policy_view import policy_sheet
 from darkroom.owner.rules import Rules
 from darkroom.owner.sheet import Section, Sheet
+from darkroom.owner.wording import plural
 
 
 class PolicyDesk:
@@ -68,7 +69,7 @@ class PolicyDesk:
         faults = self._faults(Path(file))
         return self._shown(
             Sheet(
-                title=f"{len(faults)} faults" if faults else "The policy is sound",
+                title=plural(len(faults), "fault") if faults else "The policy is sound",
                 sections=(
                     Section(
                         heading="Faults",
