@@ -19,7 +19,7 @@ from darkroom.model.site_policy import SitePolicy
 
 BATCH = 250  # kills for each ledger; then it is proved, and a new one begins
 AT_ONCE = 4  # writers
-MOST = 8  # transactions of one writer
+MOST = 5  # transactions of one writer
 LATER = 0.002  # seconds after the last of them, at most, it is killed
 REPORT = 1 + 32  # what was done, and the job's id
 PATIENCE = 30.0  # seconds

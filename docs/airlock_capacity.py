@@ -25,6 +25,8 @@ CHANNELS = {
     "E14": "what one job leaves for the next",
 }
 
+ENDINGS = ("E6", "E11")  # what is told before anybody decides
+
 PAGE = """\
 # What gets through the airlock, measured
 
@@ -46,7 +48,8 @@ attack itself works.
 * **0 in the column mock**: a job on mock runs on generated pictures, so there is nothing
   private to carry, and everything it makes may leave.
 * **Before release** a job of at most 60 seconds tells how it ended and in which power of two
-  of seconds: {ending} bits together, whatever the owner decides later. {gateway}
+  of seconds: {ending} bits together, whatever the owner decides later. Such a job pays for
+  {paid} bits of this kind, a split one for more. {gateway}
 * **After release** the open channels carry what they hold, and never more than was paid for:
   {open}. A person looked at the values first; the budget bounds how often.
 * A line is at least what an attacker gets, not the most that is thinkable: the most is the
@@ -66,13 +69,16 @@ def page(lines: list[dict[str, Any]]) -> str:
         cells = (line["mock"], line["before"], line["after"], line["paid"], line["off"])
         numbers = " | ".join(map(_number, cells))
         rows.append(f"| **{channel}**{title} | {line['how']}{helped} | {numbers} |")
-    told = [line for line in lines if line["paid"] is None and not line["with_gateway"]]
-    worst = {c: max(line["before"] for line in told if line["channel"] == c) for c in ("E6", "E11")}
-    opened = [line for line in lines if line["paid"] and line["after"]]
+    told = [line for line in lines if line["channel"] in ENDINGS and not line["with_gateway"]]
+    worst = {c: max(line["before"] for line in told if line["channel"] == c) for c in ENDINGS}
+    opened = [
+        line for line in lines if line["paid"] and line["after"] and line["channel"] not in ENDINGS
+    ]
     helped = max((line["before"] for line in lines if line["with_gateway"]), default=0)
     return PAGE.format(
         lines="\n".join(rows),
         ending=_number(round(sum(worst.values()), 1)),
+        paid=max(line["paid"] for line in told),
         gateway=(
             f"Together with the gateway (*), which sees how large sealed letters are, at least "
             f"{_number(helped)} more."

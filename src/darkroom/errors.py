@@ -80,6 +80,12 @@ class QuotaError(InputError):
     code = "quota"
 
 
+class TooLargeError(InputError):
+    """What can never be sent as it is: waiting does not help, unlike with a full mailbox."""
+
+    code = "too-large"
+
+
 class DeniedError(DarkroomError):
     """The data owner, or a rule of theirs, refused."""
 

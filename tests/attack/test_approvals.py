@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+from darkroom.model.airlock import Airlock
 from darkroom.model.approval_rule import Allowed, ApprovalRule
+from darkroom.model.output import Table
 from darkroom.model.reviews import Reviewer, Reviews
 from darkroom.node import laws, review
+from darkroom.node.laws import Laws
 from darkroom.policy import owner_word
 from darkroom.policy.owner_word import DAY
-from tests.node.village import card_of, spec
+from tests.node.village import card_of, rule, spec
 
 
 @pytest.fixture
@@ -90,7 +93,7 @@ def test_one_person_is_not_two_however_often_they_say_it(village, mallory):
 
 @pytest.mark.attack("T19", control="off")
 def test_an_approval_without_an_end_is_used_a_year_later(village, monkeypatch):
-    monkeypatch.setattr(laws, "void", lambda *_, **__: "")
+    monkeypatch.setattr(Laws, "against_start", lambda *_: "")
     village.in_force()
     request = village.approved()
     village.clock.forward(365 * DAY)
@@ -211,3 +214,110 @@ def test_a_rule_for_mock_is_none_for_footage(village):
     assert village.state_of(private.job_id) == "screened"
     (run,) = [t for t in village.sandbox.started if t.program == "run"]
     assert run.dataset == village.mock_face[0]
+
+
+# ------------------------------------------------- what approved it is gone by the start
+
+
+@pytest.fixture
+def not_looked_at_again(monkeypatch):
+    """The control is off: once approved, always approved."""
+    monkeypatch.setattr(Laws, "_against", lambda *_: "")
+
+
+def rule_taken_back(village):
+    village.in_force(rules=(rule(spec().code_digest),))
+    village.store.set_fact("isolation", {})
+    request = village.request()
+    village.submit(request)
+    village.poll()  # admitted, and not started yet
+    village.sign_policy(village.policy(2))
+    village.poll()
+    return request
+
+
+def quorum_raised(village):
+    village.in_force()
+    request = village.approved()
+    carol = village.person("carol", "owner")
+    reviewer = Reviewer(name="carol", fingerprint=carol.keyring.identity.fingerprint)
+    policy = village.policy(2, reviews=Reviews(reviewers=(reviewer,), code=2))
+    village.owner.say(
+        "owner.policy",
+        {
+            "policy": village.owner.keyring.sign("policy", policy.to_mapping()).to_mapping(),
+            "identities": [carol.keyring.identity.to_mapping()],
+        },
+    )
+    village.poll()
+    return request
+
+
+def access_taken_back(village):
+    village.in_force()
+    request = village.approved()
+    only_bob = tuple(g for g in village.policy().grants if g.scientist == "bob")
+    village.sign_policy(village.policy(2, grants=only_bob))
+    village.poll()
+    return request
+
+
+WIDE = {"t": Table(columns={"a": "float"}, max_rows=9, bounds={"a": (0.0, 1.0)})}
+
+
+def airlock_widened(village):
+    village.in_force(airlock=Airlock(decimals=0))
+    village.sandbox.job = lambda _: {"t": []}
+    request = village.approved(outputs=WIDE)
+    village.sign_policy(village.policy(2, airlock=Airlock(decimals=9)))
+    village.poll()
+    return request
+
+
+GONE = [rule_taken_back, quorum_raised, access_taken_back, airlock_widened]
+
+
+@pytest.mark.attack("T19", "T1", control="off")
+@pytest.mark.parametrize("change", GONE)
+def test_where_nobody_looks_again_it_runs_all_the_same(village, not_looked_at_again, change):
+    request = change(village)
+    village.settle()
+
+    assert village.state_of(request.job_id) in ("produced", "released")
+
+
+@pytest.mark.attack("T19", "T1", control="on")
+@pytest.mark.parametrize("change", GONE)
+def test_what_approved_a_job_must_still_hold_when_it_starts(village, change):
+    request = change(village)
+    village.settle()
+
+    assert village.state_of(request.job_id) == "rejected"
+    assert [t for t in village.sandbox.started if t.program == "run"] == []
+
+
+@pytest.mark.attack("T17", "T19", control="on")
+def test_nothing_leaves_to_a_scientist_who_was_removed_during_the_run(village):
+    village.in_force(rules=(rule(spec().code_digest),))
+
+    def meanwhile(*_):
+        village.sandbox.inside = lambda *_: None
+        village.sign_policy(village.policy(2, grants=(), budgets=()))
+        village.poll()
+
+    village.sandbox.inside = meanwhile
+    request = village.submitted()
+
+    assert village.state_of(request.job_id) == "rejected"
+    assert village.alice.letters("job.result") == []
+
+
+@pytest.mark.attack("T19", control="on")
+@pytest.mark.parametrize("ahead", [3 * 3600, 10 * 365 * DAY, 10**400])
+def test_an_approval_dated_ahead_does_not_live_longer(village, ahead):
+    village.in_force()
+    request = village.submitted()
+    says_yes(village, village.owner, request, decided_at=int(village.clock.now()) + ahead)
+
+    assert village.state_of(request.job_id) == "screened"
+    assert any("decision" in n.body["text"] for n in village.owner.letters("owner.notice"))

@@ -10,6 +10,7 @@ from darkroom.adapters.sqlite.node_store import SqliteNodeStore
 from darkroom.model.budget import DAY, Budget
 from darkroom.model.site_policy import Grant
 from darkroom.node.charge import Charge
+from darkroom.policy import screening
 from darkroom.policy.price import price
 from tests.node.village import rule, spec
 
@@ -224,3 +225,48 @@ def test_what_is_withheld_or_fails_is_no_way_to_ask_for_nothing(village):
         village.settle()
 
     assert village.state_of(ask(village).job_id) == "rejected"
+
+
+# ----------------------------------------------------------- what is left, as an oracle
+
+
+@pytest.mark.attack("T9", control="off")
+def test_without_the_check_of_access_a_quote_tells_what_others_have_left(village, monkeypatch):
+    monkeypatch.setattr(screening, "_access", lambda *_: [])
+    only_alice = tuple(g for g in village.policy().grants if g.scientist == "alice")
+    village.in_force(budgets=(WEEKLY,), grants=only_alice)
+    for _ in range(CAP):
+        village.submitted()
+
+    assert "budget weekly" in quoted(village, village.bob)["reasons"][0]
+
+
+@pytest.mark.attack("T9", control="on")
+@pytest.mark.parametrize("spent", [0, CAP])
+def test_a_quote_tells_nothing_of_budgets_that_one_may_not_draw_on(village, spent):
+    only_alice = tuple(g for g in village.policy().grants if g.scientist == "alice")
+    village.in_force(budgets=(WEEKLY,), grants=only_alice)
+    for _ in range(spent):
+        village.submitted()
+
+    said = quoted(village, village.bob)
+    assert said["reasons"] == ["the policy gives bob no access to dataset plaza"]
+    assert said["accounts"] == []
+
+
+@pytest.mark.attack("T9", control="on")
+def test_a_quote_tells_nothing_of_the_project_of_another(village):
+    each = Budget(name="each", per="project", period_days=7, releases=CAP)
+    grants = tuple(replace(g, projects=(f"of-{g.scientist}",)) for g in village.policy().grants)
+    village.in_force(budgets=(WEEKLY, each), grants=grants)
+
+    said = quoted(village, village.bob, project="of-alice")
+    assert said["reasons"] == ["the policy gives bob no project of-alice"]
+    assert said["accounts"] == []
+
+
+def quoted(village, person, **more):
+    request = village.request(person, **more)
+    person.say("job.quote", {"request": request.to_mapping()})
+    village.settle()
+    return person.letters("job.quoted", request.job_id)[-1].body

@@ -8,10 +8,8 @@ from tests.attack import catalogue, conftest
 from tests.attack.threats import CONTROLS, ROWS, read_mark
 
 
-# Rows whose control is still being built may say so. False: nothing waits any more.
-ALLOW_PENDING = False
 HOLDERS = ("issue 4", "issue 5", "issue 6", "not filed")
-KEYS = {"threat", "tests", "no_off", "held_by", "why", "pending"}
+KEYS = {"threat", "tests", "no_off", "held_by", "why"}
 TOOLS = ("test_canaries.py", "test_catalogue.py")  # tests of the tools, not of a control
 MANY = 20  # letters of a reason that says something
 
@@ -38,7 +36,7 @@ def test_a_row_is_played_or_held_by_somebody(row):
     assert entry.keys() <= KEYS
     assert entry["threat"].strip()
     assert set(entry.get("tests", {})) <= set(CONTROLS)
-    assert listed(row, "on") or "held_by" in entry or "pending" in entry
+    assert listed(row, "on") or "held_by" in entry
     if "held_by" in entry:
         assert entry["held_by"] in HOLDERS
         assert len(entry["why"]) > MANY
@@ -50,12 +48,6 @@ def test_a_row_is_played_or_held_by_somebody(row):
 def test_a_control_is_shown_on_and_off(row):
     assert listed(row, "on")
     assert listed(row, "off") or len(THREATS[row].get("no_off", "")) > MANY
-
-
-def test_nothing_waits_for_a_control_that_is_being_built():
-    waiting = {row: entry["pending"] for row, entry in THREATS.items() if "pending" in entry}
-
-    assert ALLOW_PENDING or not waiting, waiting
 
 
 # ------------------------------------------------------------------- the tests and their marks

@@ -16,7 +16,6 @@ from darkroom.errors import DarkroomError, OutputError
 from darkroom.model.output import Model, output_to_mapping
 from darkroom.node.footage_source import footage_source
 from darkroom.ports import SandboxTask
-from darkroom.scientist.collect import MALFORMED
 from darkroom.scientist.outputs import check_output
 from tests.attack.worlds import slip_job
 from tests.ingest.test_decode import ask
@@ -134,6 +133,20 @@ MODELS = {
     "nothing": b"",
 }
 FORMATS = ("npz", "tflite")
+NO_NPZ = "is not an npz file of numbers"
+NO_TFLITE = "is not a TFLite file"
+ANOTHER_ARCHIVE = "is an archive of something else, or of more, than was declared"
+SAID = {
+    "npz": dict.fromkeys(MODELS, NO_NPZ)
+    | dict.fromkeys(("npz bomb", "npz that lies about its size", "SavedModel"), ANOTHER_ARCHIVE)
+    # A name in an archive is only a key.
+    | {"npz with a way out": None},
+    # A TFLite file goes by its head here; the inspection reads all of it.
+    "tflite": dict.fromkeys(MODELS, NO_TFLITE)
+    | dict.fromkeys(
+        ("tflite head", "tflite of ones", "tflite of holes", "tflite with a root outside")
+    ),
+}
 ROOM = 1 << 20
 
 
@@ -164,12 +177,12 @@ def test_an_archive_that_is_simply_read_unfolds():
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_scientists_reader_refuses_and_runs_nothing(name, form):
     declared = Model(format=form, max_bytes=ROOM)
+    said = None
     try:
         check_output("m", declared, MODELS[name])
-    except (OutputError, *MALFORMED):  # what the collector puts aside
-        pass
-    else:  # a TFLite file goes by its head, and a name in an archive is only a key
-        assert (form, MODELS[name][4:8]) == ("tflite", b"TFL3") or name == "npz with a way out"
+    except OutputError as error:  # what the collector puts aside
+        said = error.message
+    assert said == (f"the output m {SAID[form][name]}" if SAID[form][name] else None)
     assert not fired()
 
 

@@ -7,6 +7,7 @@ import pytest
 from darkroom import config
 from darkroom.errors import SpecError, UnknownNameError
 from darkroom.model.site_policy import SitePolicy
+from darkroom.policy.consistency import UnsoundPolicyError
 
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -39,7 +40,7 @@ def test_the_shipped_domains_and_their_policies_fit_together(name):
     domain = config.domain_config(folder)
     policy = config.policy_proposal(folder / "policy.yaml")
     assert domain.domain == policy.domain == name
-    assert [] == config.policy_faults(folder / "policy.yaml")
+    assert policy == config.sound_policy(folder / "policy.yaml")
     assert {d.name for d in domain.datasets} == set(policy.grants[0].datasets)
     assert all(dataset.cameras for dataset in domain.datasets)
 
@@ -140,6 +141,12 @@ def proposed(tmp_path, text):
     return path
 
 
+def faults(path, domain=None):
+    with pytest.raises(UnsoundPolicyError) as caught:
+        config.sound_policy(path, domain)
+    return caught.value.faults
+
+
 def test_a_proposal_is_a_policy(tmp_path):
     policy = config.policy_proposal(proposed(tmp_path, POLICY))
     assert isinstance(policy, SitePolicy)
@@ -170,7 +177,7 @@ def test_a_mistake_in_a_policy_is_named_with_file_and_line(tmp_path, change, nam
         config.policy_proposal(path)
     assert f"{path}{named}" in caught.value.message
     assert caught.value.next_step
-    assert [caught.value.message] == [fault.message for fault in config.policy_faults(path)]
+    assert [caught.value.message] == [fault.message for fault in faults(path)]
 
 
 def test_everything_that_is_wrong_is_told_in_the_order_of_the_lines(tmp_path):
@@ -182,18 +189,18 @@ def test_everything_that_is_wrong_is_told_in_the_order_of_the_lines(tmp_path):
         .replace("per: dataset", "per: dataset, datasets: [gate, shed]"),
     )
     assert [f"{path}:2", f"{path}:5", f"{path}:5", f"{path}:8", f"{path}:8"] == [
-        fault.message.partition(": ")[0] for fault in config.policy_faults(path)
+        fault.message.partition(": ")[0] for fault in faults(path)
     ]
 
 
 def test_names_are_held_against_the_domain_yaml_that_is_named(tmp_path):
     folder = written(tmp_path, GOOD)
     path = proposed(tmp_path, POLICY.replace("[gate]", "[yard]"))
-    assert [] == config.policy_faults(path)  # there is none beside it
-    (fault,) = config.policy_faults(path, folder / "domain.yaml")
+    assert "west" == config.sound_policy(path).domain  # there is none beside it
+    (fault,) = faults(path, folder / "domain.yaml")
     assert "domain.yaml has no dataset yard" in fault.message
     (folder / "domain.yaml").write_text("domain: [")
-    (fault,) = config.policy_faults(path, folder / "domain.yaml")
+    (fault,) = faults(path, folder / "domain.yaml")
     assert "domain.yaml:" in fault.message
 
 

@@ -6,7 +6,7 @@ from darkroom.display.progress import Lines, NotebookTable, choose_progress
 from darkroom.model.job import Environment, JobRequest, JobSpec
 from darkroom.model.output import Scalars
 from darkroom.model.submitted import JobRow
-from darkroom.scientist.advice import advice, headline, is_finished, waits_for_person
+from darkroom.scientist.advice import advice, headline, is_finished
 
 
 SHA = "sha256:" + "1" * 64
@@ -94,7 +94,6 @@ def test_every_state_has_a_headline_and_an_end():
     assert is_finished(a_row("released", collected=True))
     assert is_finished(a_row("released", problem="forged"))
     assert all(headline(a_row(s)) for s in ends)
-    assert [s for s in ends if waits_for_person(a_row(s))] == ["screened", "produced"]
 
 
 def test_advice_names_the_person_and_the_command():

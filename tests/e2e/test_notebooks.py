@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from typing import Any
 
 import nbformat
 import pytest
@@ -11,6 +12,7 @@ from darkroom.bootstrap.local_stack import LocalStack
 from darkroom.bootstrap.notebook_run import NotebookRun, run_notebook
 from darkroom.config import REPOSITORY
 from darkroom.errors import UnknownNameError
+from darkroom.model.withheld import PICTURE, TEXT, TOO_WIDE
 from tests.e2e.conftest import DemoRun
 
 
@@ -52,6 +54,45 @@ def test_executed_notebooks_warn_of_nothing(demo_run: DemoRun):
         for cell in nbformat.read(path, as_version=4).cells:
             for output in cell.get("outputs", ()):
                 assert output.get("name") != "stderr", (path.name, output["text"][:500])
+
+
+@pytest.fixture(scope="module")
+def theft(demo_run: DemoRun) -> dict[str, Any]:
+    """What notebook 12 wrote down, under owners who approve and release everything."""
+    path = demo_run.root / "reports" / "12_try_to_steal_a_frame.json"
+    return json.loads(path.read_text())
+
+
+@pytest.mark.parametrize(
+    ("attempt", "state", "said"),
+    [
+        ("a frame as a layer of bytes", "failed", PICTURE),
+        ("a frame as small floats", "failed", PICTURE),
+        ("a frame in base64", "failed", TEXT),
+        ("a pixel a column", "not sent", TOO_WIDE),
+        ("a pixel as the name of an error", "failed", "ended with Exception"),
+    ],
+)
+def test_no_frame_leaves_as_a_file_a_text_a_wide_table_or_an_error(theft, attempt, state, said):
+    (found,) = [each for each in theft["attempts"] if each["attempt"] == attempt]
+    assert (found["state"], found["came"]) == (state, "nothing")
+    assert said in found["said"]
+    assert "Pixel" not in found["said"]
+
+
+def test_a_job_beside_the_cameras_finds_no_other_way_out(theft):
+    assert {door: theft[door] for door in ("doors", "files", "variables", "processes")} == {
+        "doors": 0, "files": 0, "variables": 0, "processes": 0,
+    }  # fmt: skip
+    assert theft["log"] is None
+
+
+def test_what_an_owner_let_through_was_paid_for(theft):
+    (small,) = [each for each in theft["attempts"] if each["attempt"] == "192 averages"]
+    assert small["state"] == "released"
+    assert theft["price_bits"] > 192 * 8
+    before, after = theft["left_bits"]
+    assert before["week"] - after["week"] == theft["price_bits"]
 
 
 def test_results_survive_the_kernel_and_a_restart_of_everything(

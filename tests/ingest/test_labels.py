@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.errors import DataError
+from darkroom.node import labels as labels_module
 from darkroom.node.labels import read_labels
 
 
@@ -189,3 +190,36 @@ def test_any_text_is_read_or_refused(tmp_path_factory, text):
             read_labels(path, kind, classes=CLASSES).rows(100, 100)
         except DataError:
             continue
+
+
+@pytest.mark.parametrize(
+    ("cap", "said"), [("MOST_BYTES", "longer than"), ("MOST_FILES", "more than 1 files")]
+)
+def test_labels_beyond_the_caps_are_refused(tmp_path, monkeypatch, cap, said):
+    folder = yolo(tmp_path, f_1="0 0.5 0.5 0.1 0.1", f_2="0 0.5 0.5 0.1 0.1")
+    monkeypatch.setattr(labels_module, cap, 1)
+    with pytest.raises(DataError, match=said):
+        read_labels(folder, "yolo", classes=CLASSES)
+
+
+def test_what_cannot_be_read_is_told_by_name(tmp_path):
+    with pytest.raises(DataError, match="is not a folder"):
+        read_labels(tmp_path / "none", "yolo", classes=CLASSES)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_labels(tmp_path / "none.json", "coco", classes=CLASSES)
+    latin = tmp_path / "latin.json"
+    latin.write_bytes(b'{"images": "\xe4"}')
+    with pytest.raises(DataError, match="UTF-8"):
+        read_labels(latin, "coco", classes=CLASSES)
+
+
+def test_one_frame_is_labelled_once(tmp_path):
+    folder = yolo(tmp_path, cam_000001="0 0.5 0.5 0.1 0.1", cam_1="0 0.5 0.5 0.1 0.1")
+    with pytest.raises(DataError, match="frame 1 is labelled twice"):
+        read_labels(folder, "yolo", classes=CLASSES)
+
+
+def test_an_id_is_a_whole_number(tmp_path):
+    wrong = [{"id": 1, "image_id": "7", "category_id": 3, "bbox": [10, 10, 20, 30]}]
+    with pytest.raises(DataError, match="image_id is not a whole number"):
+        read_labels(coco(tmp_path, annotations=wrong), "coco", classes=CLASSES)

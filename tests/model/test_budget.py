@@ -73,29 +73,30 @@ def test_no_dataset_named_means_all():
 
 
 @pytest.mark.parametrize(
-    ("change", "where"),
+    ("change", "where", "said"),
     [
-        ({"name": "Week"}, "name"),
-        ({"per": "camera"}, "per"),
-        ({"period_days": 0}, "period_days"),
-        ({"period_days": MAX_PERIOD + 1}, "period_days"),
-        ({"period_days": 1.5}, "period_days"),
-        ({"datasets": [1]}, "datasets"),
-        ({"datasets": "plaza"}, "datasets"),
-        ({"datasets": ["Plaza"]}, "datasets"),
-        ({"releases": -1}, "releases"),
-        ({"rows": True}, "rows"),
-        ({"bits": 1.5}, "bits"),
-        ({"epsilon": "x"}, "epsilon"),
-        ({"epsilon": -1}, "epsilon"),
-        ({"delta": "1e-6"}, "delta"),
-        ({"colour": 1}, "colour"),
+        ({"name": "Week"}, "name", "budget 'Week' is not a valid name"),
+        ({"per": "camera"}, "per", "is per something unknown"),
+        ({"period_days": 0}, "period_days", "is not 1 to 3650 days"),
+        ({"period_days": MAX_PERIOD + 1}, "period_days", "is not 1 to 3650 days"),
+        ({"period_days": 1.5}, "period_days", "is not 1 to 3650 days"),
+        ({"datasets": [1]}, "datasets", "lists something else than datasets"),
+        ({"datasets": "plaza"}, "datasets", "datasets of a budget is not a list"),
+        ({"datasets": ["Plaza"]}, "datasets", "dataset 'Plaza' is not a valid name"),
+        ({"releases": -1}, "releases", "releases of the budget week is not a whole number"),
+        ({"rows": True}, "rows", "rows of the budget week is not a whole number"),
+        ({"bits": 1.5}, "bits", "bits of the budget week is not a whole number"),
+        ({"epsilon": "x"}, "epsilon", "epsilon is not an exact amount of 0 or more"),
+        ({"epsilon": -1}, "epsilon", "epsilon is not an exact amount of 0 or more"),
+        ({"delta": "1e-6"}, "delta", "delta is not an exact amount of 0 or more"),
+        ({"colour": 1}, "colour", "a budget has the unknown key 'colour'"),
     ],
 )
-def test_a_mistake_is_said_with_its_place(change, where):
+def test_a_mistake_is_said_with_its_place(change, where, said):
     with pytest.raises(SpecError) as caught:
         Budget.from_mapping({**budget().to_mapping(), **change})
-    assert where in caught.value.where or where in caught.value.message
+    assert caught.value.where == (where,)
+    assert said in caught.value.message
 
 
 @pytest.mark.parametrize("cap", [{"epsilon": 1}, {"epsilon": 0.5}, {"delta": Fraction(-1)}])

@@ -124,27 +124,36 @@ def test_an_unknown_field_is_refused():
 # --------------------------------------------------------------------------------- digests
 
 
+def another(name: str) -> str:
+    return "another" if name != "another" else "one-more"
+
+
+def another_sha(value: str) -> str:
+    return sha("f") if value != sha("f") else sha("e")
+
+
 def changes(request: JobRequest):
     spec = request.spec
-    yield replace(request, submitter=request.submitter[:10] + "x")
-    yield replace(request, submitter_fingerprint=sha("f"))
-    yield replace(request, audience=request.audience[:10] + "x")
-    yield replace(request, project=request.project[:10] + "x")
-    yield replace(request, dataset=request.dataset[:10] + "x")
-    yield replace(request, dataset_version=sha("f"))
+    yield replace(request, submitter=another(request.submitter))
+    yield replace(request, submitter_fingerprint=another_sha(request.submitter_fingerprint))
+    yield replace(request, audience=another(request.audience))
+    yield replace(request, project=another(request.project))
+    yield replace(request, dataset=another(request.dataset))
+    yield replace(request, dataset_version=another_sha(request.dataset_version))
     for other in spec_changes(spec):
         yield replace(request, spec=other)
 
 
 def spec_changes(spec: JobSpec):
-    yield replace(spec, name=spec.name[:10] + "x")
+    yield replace(spec, name=another(spec.name))
     yield replace(spec, tier="mock" if spec.tier == "reviewed" else "reviewed")
     yield replace(spec, entrypoint="other:other_one")
     yield replace(spec, merge="other:other_one")
     yield replace(spec, split="" if spec.split else "camera")
     yield replace(spec, files={**spec.files, "one/more/file": sha("e")})
-    yield replace(spec, files=dict.fromkeys(spec.files, sha("e")))
-    yield replace(spec, environment=replace(spec.environment, lock_hash=sha("e")))
+    yield replace(spec, files={path: another_sha(held) for path, held in spec.files.items()})
+    lock = another_sha(spec.environment.lock_hash)
+    yield replace(spec, environment=replace(spec.environment, lock_hash=lock))
     yield replace(spec, outputs={**spec.outputs, "one-more-output": Scalars(names=("n",))})
     for limit in fields(Limits):
         value = getattr(spec.limits, limit.name) + 1

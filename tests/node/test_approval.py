@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from darkroom.model.airlock import Airlock
 from darkroom.model.reviews import Reviewer, Reviews
 from darkroom.policy.owner_word import DAY
 from tests.node.village import card_of, rule, spec
@@ -314,7 +315,7 @@ def test_a_reviewer_who_is_known_here_need_not_be_sent_again(village, carol):
 # ----------------------------------------------------------------------------- by a rule
 
 
-def test_a_rule_that_is_gone_releases_nothing_any_more(village):
+def test_a_rule_that_is_taken_back_during_the_run_ends_it(village):
     village.in_force(rules=(rule(spec().code_digest),))
 
     def meanwhile(*_):
@@ -325,5 +326,61 @@ def test_a_rule_that_is_gone_releases_nothing_any_more(village):
     village.sandbox.inside = meanwhile
     request = village.submitted()
 
+    assert village.state_of(request.job_id) == "rejected"
+    assert village.owner.letters("release.request", request.job_id) == []
+    assert village.alice.letters("job.result") == []
+
+
+# ------------------------------------------------------------- another policy in between
+
+
+def test_a_reviewer_who_joins_hears_of_what_waits(village, carol):
+    village.in_force()
+    waiting, produced = village.submitted(), village.produced()
+    in_force(village, carol, replace(two(carol), release=2), version=2)
+
+    assert len(carol.letters("review.request", waiting.job_id)) == 1
+    assert len(carol.letters("release.request", produced.job_id)) == 1
+    assert len(village.owner.letters("review.request", waiting.job_id)) == 1
+    votes(village, village.owner, waiting)
+    votes(village, carol, waiting)
+    assert village.state_of(waiting.job_id) == "produced"
+
+
+@pytest.mark.parametrize("with_log", [False, True])
+def test_a_yes_that_is_enough_now_counts_at_once(village, carol, with_log):
+    in_force(village, carol, replace(two(carol), release=2))
+    waiting, shown = village.submitted(), village.submitted()
+    for request in (waiting, shown):
+        votes(village, village.owner, request)
+    votes(village, carol, shown)
+    village.release(shown.job_id, with_log=with_log)
+    village.settle()
+    assert village.state_of(shown.job_id) == "produced"
+    in_force(village, carol, replace(two(carol), code=1), version=2)
+
+    assert village.state_of(waiting.job_id) == "produced"
+    assert village.state_of(shown.job_id) == "released"
+    (result,) = village.alice.letters("job.result", shown.job_id)
+    assert ("output/log" in result.attachments) is with_log
+
+
+def test_a_log_that_is_not_paid_for_keeps_the_output_waiting_at_a_recount(village, carol):
+    in_force(village, carol, replace(two(carol), code=1, release=2))
+    request = village.produced()
+    village.release(request.job_id, with_log=True)
+    village.settle()
+    policy = village.policy(2, reviews=Reviews(), airlock=Airlock(log=False))
+    village.sign_policy(policy)
+    village.settle()
+
     assert village.state_of(request.job_id) == "produced"
-    assert len(village.owner.letters("release.request", request.job_id)) == 1
+
+
+def test_a_yes_of_somebody_who_left_is_not_enough(village, carol):
+    in_force(village, carol, two(carol))
+    request = village.submitted()
+    votes(village, carol, request)
+    in_force(village, None, Reviews(), version=2)
+
+    assert village.state_of(request.job_id) == "screened"

@@ -1,10 +1,13 @@
 """HOP 6: the price of a job is taken as it is admitted, and closed as it ends, however."""
 
+from dataclasses import replace
+
 import pytest
 
 from darkroom.model.amount import Amount
 from darkroom.model.budget import DAY, Budget
 from darkroom.model.output import Scalars
+from darkroom.model.quote import MAX_ACCOUNTS, Quote
 from darkroom.policy.disclosure import MAX_LOG
 from darkroom.policy.ledger import accounts
 from darkroom.policy.price import ENDING_BITS, price
@@ -333,6 +336,14 @@ def test_a_wide_declaration_is_priced_before_anything_runs(village):
     assert quoted(village, wide)["price"]["rows"] == 9
 
 
+def test_a_quote_names_no_more_accounts_than_its_reader_takes(village):
+    more = tuple(replace(WEEKLY, name=f"weekly-{n}") for n in range(MAX_ACCOUNTS + 1))
+    village.in_force(budgets=more)
+    answer = quoted(village, village.request())
+    answer.pop("job_id")
+    assert len(Quote.from_mapping(answer).accounts) == MAX_ACCOUNTS
+
+
 # ----------------------------------------------------------------------- the owner asks
 
 
@@ -356,8 +367,6 @@ def test_the_owner_reads_what_was_spent_of_each_account(village):
 
 
 def test_projects_are_those_that_the_grants_name(village):
-    from dataclasses import replace
-
     grants = tuple(replace(g, projects=("night", "day")) for g in village.policy().grants)
     per_project = Budget(name="each", per="project", period_days=1, rows=9)
     village.in_force(budgets=(WEEKLY, per_project), grants=grants)

@@ -9,6 +9,7 @@ from darkroom.errors import UnknownNameError, UnreachableError
 from darkroom.node.journal import Journal
 from darkroom.node.keep import TIDY_EVERY
 from darkroom.node.retention import LAST_FRAME, Retention
+from tests.node.village import rule, spec
 
 
 DAY = 86_400.0
@@ -125,15 +126,24 @@ def test_a_node_looks_when_it_starts_and_now_and_then(village, begun):
     assert [] == village.footage.versions("plaza")
 
 
+@pytest.mark.attack("T22", control="off")
+def test_without_retention_a_job_runs_on_footage_of_any_age(village, begun):
+    village.in_force(rules=(rule(spec().code_digest),))
+    village.clock.forward(DAYS * DAY)
+    assert "released" == village.state_of(village.submitted().job_id)
+
+
+@pytest.mark.attack("T22", control="on")
 def test_a_job_on_footage_past_its_retention_is_refused(village, begun):
-    village.in_force()
+    village.in_force(rules=(rule(spec().code_digest),))
     village.node = assemble(
         village.parts(), state=village.state, title="North", owner="olga", workers=2,
         say=village.said.append, retention_days={"plaza": DAYS},
     )  # fmt: skip
-    assert "screened" == village.store.job(village.submitted().job_id).state
+    village.node.walls.probe()
+    assert "released" == village.state_of(village.submitted().job_id)
 
     village.clock.forward(DAYS * DAY)
-    record = village.store.job(village.submitted().job_id)
+    record = village.job(village.submitted().job_id)
     assert "rejected" == record.state
     assert any("no dataset plaza" in reason for reason in record.reasons)

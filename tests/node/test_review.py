@@ -213,6 +213,6 @@ def test_access_taken_back_stops_an_approved_job(village):
     request = village.approved()
     village.in_force(version=2, grants=(), budgets=())
 
-    assert village.state_of(request.job_id) == "failed"
+    assert village.state_of(request.job_id) == "rejected"
     assert "no access" in village.job(request.job_id).reasons[0]
     assert village.sandbox.started == []

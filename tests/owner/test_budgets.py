@@ -7,7 +7,7 @@ import pytest
 from darkroom.errors import SpecError, UnreachableError
 from darkroom.model.amount import Amount
 from darkroom.model.budget import Budget
-from darkroom.owner.budget_view import read_balances
+from darkroom.owner.budget_view import read_spendings
 
 
 WEEK = Budget(name="week", per="dataset", period_days=7, releases=10, epsilon=Fraction(1, 2))
@@ -71,7 +71,7 @@ BAD = [
 @pytest.mark.parametrize("body", BAD, ids=lambda body: str(body)[:40])
 def test_what_is_not_well_formed_is_refused(body):
     with pytest.raises(SpecError):
-        read_balances(body)
+        read_spendings(body)
 
 
 def test_an_answer_that_is_not_well_formed_is_an_error_of_ours(town):

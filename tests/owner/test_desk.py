@@ -79,13 +79,13 @@ def test_twelve_digits_are_enough_and_fewer_are_not(town):
     town.desk.reviews()
     digits = request.job_digest.removeprefix("sha256:")
 
-    assert request.job_digest == town.desk.find(digits[:12])[0].digest
-    assert request.job_digest == town.desk.find(f"sha256:{digits[:20]}")[0].digest
-    assert request.job_digest == town.desk.find(f"job:{request.job_id}")[0].digest
-    assert request.job_digest == town.desk.find(request.job_id)[0].digest
+    assert request.job_digest == town.desk.lookup.find(digits[:12])[0].digest
+    assert request.job_digest == town.desk.lookup.find(f"sha256:{digits[:20]}")[0].digest
+    assert request.job_digest == town.desk.lookup.find(f"job:{request.job_id}")[0].digest
+    assert request.job_digest == town.desk.lookup.find(request.job_id)[0].digest
     for key in ("", "sha256:", digits[:11], "%", "zz", "0" * 12, "job:ab", "job:" + digits[:32]):
         with pytest.raises(UnknownNameError):
-            town.desk.find(key)
+            town.desk.lookup.find(key)
 
 
 def test_a_review_is_not_approved_through_its_output_or_the_reverse(town):
@@ -162,7 +162,7 @@ def test_a_process_that_was_stopped_after_sending_does_not_say_it_twice(town, mo
 def test_one_decision_only(town):
     town.ask_review()
     (digest,) = town.desk.reviews()
-    (case,) = town.desk.find(digest)
+    (case,) = town.desk.lookup.find(digest)
     town.desk.approve(digest)
 
     assert town.desk.decide(case, "reject") is None

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import re
 from dataclasses import fields
 from html.parser import HTMLParser
@@ -111,7 +110,7 @@ def test_a_release_is_one_sheet_in_all_three_as_well(town):
 
 def test_the_owner_reads_all_that_the_approval_binds(town, review):
     (case,) = town.store.cases("code", waiting=True)
-    request = town.desk.read(case).request
+    request = town.desk.lookup.read(case).request
     page = Page(review_page(review)).shown
 
     for fact in (
@@ -248,7 +247,7 @@ def test_a_model_warns_that_weights_can_carry_footage(town):
 def test_an_output_that_does_not_fit_its_form_is_size_and_hash(town, kind, data):
     text = release(town, {"people": (kind, data)}, reviewed=False)
 
-    assert "cannot be shown" in text or json.loads(data) in ({}, []) or "rows" in text
+    assert f"{len(data):,} bytes that cannot be shown" in text
 
 
 def test_lists_fit_a_narrow_terminal_and_a_notebook(town):

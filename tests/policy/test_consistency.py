@@ -224,6 +224,18 @@ def test_a_rule_with_more_parameters_is_no_narrower_one():
     assert not admits_all(KNOWN, replace(KNOWN, parameters={"n": RANGE}))
 
 
+@pytest.mark.parametrize("what", ["scientists", "datasets"])
+def test_a_rule_for_others_is_no_wider_one(what):
+    one, other, any_of_them = (
+        replace(KNOWN, **{what: names}) for names in (("a",), ("b",), ("a", "b"))
+    )
+    assert admits_all(any_of_them, one)
+    assert admits_all(KNOWN, one)
+    assert not admits_all(one, other)
+    assert not admits_all(one, any_of_them)
+    assert not admits_all(one, KNOWN)
+
+
 @settings(max_examples=40, deadline=None)
 @given(RULES, RULES, REQUESTS, st.booleans())
 def test_a_rule_that_admits_all_admits_what_the_other_one_admits(one, other, request, same):

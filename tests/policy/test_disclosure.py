@@ -1,9 +1,14 @@
 import math
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.policy.disclosure import LOG, leaving, output_digest, seconds_bucket
+from darkroom.errors import SpecError
+from darkroom.model.output import Scalars
+from darkroom.policy.disclosure import LOG, MAX_LOG, leaving, output_digest, seconds_bucket
+from tests.policy.test_screening import SPEC
 
 
 OUTPUTS = st.dictionaries(
@@ -30,3 +35,12 @@ def test_the_log_leaves_only_when_it_is_said(outputs, with_log):
     out = leaving(outputs, with_log=with_log)
     assert set(outputs) - set(out) <= ({LOG} if not with_log else set())
     assert (LOG in out) == (with_log and LOG in outputs)
+
+
+def test_no_declared_output_can_be_taken_for_the_log():
+    with pytest.raises(SpecError):
+        replace(SPEC, outputs={LOG: Scalars(names=("n",))})
+
+
+def test_a_log_is_short():
+    assert MAX_LOG == 65_536

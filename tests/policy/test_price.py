@@ -1,6 +1,8 @@
 """A price is the most that the declared outputs can carry once they passed the airlock."""
 
 import json
+import math
+import sys
 
 import pytest
 from hypothesis import given
@@ -8,13 +10,15 @@ from hypothesis import strategies as st
 
 from darkroom.model.airlock import Airlock
 from darkroom.model.amount import NOTHING, Amount
-from darkroom.model.job import Environment, JobSpec
+from darkroom.model.domain_config import MAX_WORKERS
+from darkroom.model.job import Environment, JobSpec, Limits
 from darkroom.model.output import MAX_TEXT, Histogram, Model, Scalars, Table
 from darkroom.policy.price import (
     CHARACTER_BITS,
     ENDING_BITS,
     NUMBER_BITS,
     carried,
+    ending_bits,
     log_price,
     price,
 )
@@ -25,9 +29,9 @@ SHA = "sha256:" + "0" * 64
 OPEN = Airlock()
 
 
-def spec(tier="reviewed", **outputs) -> JobSpec:
+def spec(tier="reviewed", split="", wall=600, **outputs) -> JobSpec:
     return JobSpec(
-        name="count", tier=tier, entrypoint="job:count", files={"job.py": SHA},
+        name="count", tier=tier, split=split, limits=Limits(wall_seconds=wall), entrypoint="job:count", files={"job.py": SHA},
         environment=Environment(name="tflite", lock_hash=SHA),
         outputs=outputs or {"n": Scalars(names=("n",))},
     )  # fmt: skip
@@ -62,10 +66,10 @@ def test_a_run_is_one_release_and_all_that_it_declares():
         (table("text", labels={"value": ("a",)}), 1, 0 + 1),
         (table("int", bounds={"value": (0, 6)}), 1, 3 + 1),
         (table("int", bounds={"value": (0, 7)}), 1, 4 + 1),
-        (table("int", bounds={"value": (0, (1 << 60) - 3)}), 1, 60 + 1),  # no float could tell
-        (table("int", bounds={"value": (0, 1 << 70)}), 1, 64 + 1),
+        (table("int", bounds={"value": (0, (1 << 53) - 2)}), 1, 53 + 1),
+        (table("int", bounds={"value": (-(1 << 53), 1 << 53)}), 1, 55 + 1),
         (table("float", bounds={"value": (0.0, 1e300)}), 1, 64 + 1),
-        (table("float", bounds={"value": (-1.7e308, 1.7e308)}), 1, 64 + 1),  # the width is inf
+        (table("float", bounds={"value": (-1e308, 1e308)}), 1, 64 + 1),  # the width is inf
         (table("float", bounds={"value": (0.0, 1.0)}), 1, 20 + 1),  # six decimals
     ],
 )
@@ -83,6 +87,10 @@ def test_a_coarser_airlock_makes_a_table_cheaper():
     assert carried(six, Airlock(decimals=0)).bits == 3 + 1
     free = table("int", bounds={"value": (0, 1000)})
     assert carried(free, Airlock(round_counts=100)) == carried(free, OPEN)  # it is no count
+
+
+def test_every_character_there_is_is_paid_for_and_no_more():
+    assert sys.maxunicode.bit_length() == CHARACTER_BITS
 
 
 def test_a_log_costs_every_bit_of_it():
@@ -129,6 +137,46 @@ def test_no_more_different_numbers_pass_than_are_paid_for(low, width, scale, dec
     tried = [(low + n / 4) * scale for n in range(-4, 4 * width + 5)]
     tried += [edge + near for edge in bounds for near in (0.0, 1e-12, -1e-12)]
     assert len(passed(output, tried, airlock)) <= 2 ** (carried(output, airlock).bits - 1)
+
+
+# ---------------------------------------------------------------------- how and when it ends
+
+
+def endings(workers: int, wall: int) -> int:
+    """Every way to end, counted one by one: words, and progress at each moment before."""
+    words = 3 * 33 + 17 * 10
+    last = math.ceil(math.log2((workers + 1) * wall + 120))
+    moments = [2.0**n for n in range(-1, last + 1)]
+    histories = {0: 1}  # workers done, as told last -> in how many ways
+    found = 0
+    for _ in moments:
+        found += sum(histories.values())
+        histories = {
+            now: sum(ways for done, ways in histories.items() if done <= now)
+            for now in range(workers)
+        }
+    return found * words
+
+
+@pytest.mark.parametrize("wall", [1, 60, 600, 1800])
+def test_a_job_that_is_not_split_pays_the_least_for_how_it_ends(wall):
+    assert ending_bits(spec(wall=wall)) == ENDING_BITS
+    assert endings(1, wall) <= 2**ENDING_BITS
+
+
+@pytest.mark.parametrize("wall", [1, 600, 3600, 86_400, 10**6])
+def test_no_more_endings_are_told_than_are_paid_for(wall):
+    assert 3 * endings(1, wall) <= 2 ** ending_bits(spec(wall=wall))
+    for workers in (1, 2, 4, 8, MAX_WORKERS):
+        assert 3 * endings(workers, wall) <= 2 ** ending_bits(spec(split="camera", wall=wall))
+
+
+def test_longer_limits_and_progress_cost_more():
+    paid = [ending_bits(spec(wall=wall)) for wall in (1, 600, 86_400, 10**400)]
+    assert paid == sorted(paid)
+    assert paid[-2] > paid[0]
+    assert price(spec(split="camera"), OPEN).bits > price(spec(), OPEN).bits
+    assert ending_bits(spec(split="camera")) < 256  # bits: it stays a matter of a few numbers
 
 
 def test_the_price_is_told_by_the_declaration_alone():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.errors import EnvelopeError, QuotaError
+from darkroom.errors import EnvelopeError, TooLargeError
 from darkroom.model.letter import KINDS, Letter
 from darkroom.post import codec
 
@@ -160,7 +160,7 @@ def test_many_small_files_do_not_make_a_letter_too_large():
     ids=["too many", "one too large", "too large in sum"],
 )
 def test_more_than_a_letter_carries_is_refused_before_it_is_sent(files):
-    with pytest.raises(QuotaError):
+    with pytest.raises(TooLargeError):
         codec.split_attachments(files)
 
 
@@ -186,6 +186,6 @@ def test_a_body_that_is_too_large_says_what_to_do():
         body={"a": base64.b64encode(bytes(codec.MAX_LETTER)).decode()},
     )
 
-    with pytest.raises(QuotaError) as caught:
+    with pytest.raises(TooLargeError) as caught:
         codec.encode_letter(letter, {}, {})
     assert "attachments" in caught.value.next_step

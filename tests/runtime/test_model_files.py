@@ -17,7 +17,7 @@ from darkroom.errors import OutputError
 from darkroom.model.output import Model, output_to_mapping
 from darkroom.model.withheld import MODEL, TOO_LARGE, UNCHECKED
 from darkroom.runtime.inspection import main
-from darkroom.runtime.model_files import repack_arrays, rewrite_tflite
+from darkroom.runtime.model_files import pack_arrays, repack_arrays, rewrite_tflite
 from darkroom.runtime.places import Places
 from tests.runtime import tflite_models as models
 
@@ -185,6 +185,34 @@ def test_eight_bit_arrays_have_no_rows_and_columns(kind: str) -> None:
         _repacked(_npz(w=chance.astype(kind)))
 
     assert _repacked(_npz(w=chance.astype(kind)[:, :7], v=chance.astype("<i2")))
+
+
+@pytest.mark.parametrize("kind", ["<f2", ">f4", "<f8", "i1", "<i8", ">u4", "u1", "?"])
+def test_every_bit_of_a_number_that_leaves_is_part_of_it(kind: str) -> None:
+    array = np.array([0, 1, 1, 0], kind)
+    again = np.load(io.BytesIO(_repacked(_npz(w=array, one=array[1]))))
+    assert again["w"].tolist() == array.tolist()
+    assert again["w"].itemsize == array.itemsize
+    assert again["one"].shape == ()
+
+
+@pytest.mark.parametrize("kind", ["<g", "<F", "<D", "<G", "S4", "<U1", "<M8[s]", "V8"])
+def test_numbers_with_room_beside_them_are_refused(kind: str) -> None:
+    array = np.zeros(3, kind)
+    with pytest.raises(OutputError, match="not plain numbers"):
+        _repacked(_npz(w=array))
+    with pytest.raises(OutputError, match="not plain numbers"):
+        pack_arrays("m", {"w": array})
+
+
+@pytest.mark.parametrize("raw", [2, 0x80, 0xFF])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+def test_a_truth_value_is_one_of_two(raw: int, shape: tuple[int, ...]) -> None:
+    array = np.full(shape, raw, np.uint8).view(np.bool_)
+    with pytest.raises(OutputError, match="neither true nor false"):
+        _repacked(_npz(w=array))
+    with pytest.raises(OutputError, match="neither true nor false"):
+        pack_arrays("m", {"w": array.T})
 
 
 @pytest.mark.parametrize("kind", ["<f4", ">f8", "<f2", "<i4", "<u2"])

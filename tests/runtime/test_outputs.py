@@ -56,6 +56,8 @@ def test_a_data_frame_is_a_table() -> None:
         ([["x" * 81, 2, 0.5]], "longer than 80"),
         ([["a\x1b[2J", 2, 0.5]], "hidden"),
         ([["a\u202eb", 2, 0.5]], "hidden"),
+        ([["a\ufe0fb", 2, 0.5]], "hidden"),
+        ([["gate\u3164", 2, 0.5]], "hidden"),
         ([[b"gate", 2, 0.5]], "bytes in a text"),
         ([{"camera": "a", "n": 1}], "other columns"),
         ({"camera": [], "n": []}, "other columns"),

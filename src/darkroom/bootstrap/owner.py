@@ -15,7 +15,7 @@ from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sqlite.owner_store import SqliteOwnerStore
 from darkroom.adapters.sqlite.pins import SqlitePins
-from darkroom.config import policy_faults, policy_proposal
+from darkroom.config import policy_proposal, sound_policy
 from darkroom.display.review_page import review_fragment
 from darkroom.display.review_text import plain_text
 from darkroom.errors import DeniedError, InputError, SpecError, StateError
@@ -287,12 +287,22 @@ def open_policy(state: str | Path) -> PolicyDesk:
     opened = open_office(folder, suffix=state_suffix(folder))
     office = opened.__enter__()
     _KEPT.append(opened)
+    return policy_desk(office)
+
+
+def policy_desk(office: Office) -> PolicyDesk:
+    """Policy and budgets of an opened owner state.
+
+    Raises:
+        DeniedError: a reviewer signs no policies.
+    """
     return PolicyDesk(
         desk=office.desk,
         rules=office.rules,
-        read=policy_proposal,
-        faults=policy_faults,
-        shown=lambda sheet: Shown(sheet, review_fragment, plain_text),
+        read=read_policy,
+        sound=sound_policy,
+        identity=read_public_identity,
+        shown=lambda sheet, listed: Shown(sheet, review_fragment, plain_text, listed),
     )
 
 

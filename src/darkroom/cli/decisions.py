@@ -155,7 +155,7 @@ def _show(state: Path, digest: str, subject: Subject) -> None:
 def _open(state: Path, digest: str, subject: Subject, out: Path | None, *, browser: bool) -> None:
     with open_office(state, suffix=state_suffix(state)) as office:
         office.desk.mailroom.refresh()
-        case = office.desk.case(digest, subject)
+        case = office.desk.lookup.case(digest, subject)
         page = review_page(office.desk.sheet(case))
         name = (case.digest.removeprefix("sha256:") or case.job_id)[:16]
         word = "review" if subject == "code" else "release"

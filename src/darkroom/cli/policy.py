@@ -1,20 +1,22 @@
-"""What a data owner types about rules: `darkroom policy check | diff | sign | show`."""
+"""What a data owner types about rules: `darkroom policy check | diff | sign | show | budgets`."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
-from darkroom.bootstrap.owner import Office, open_office, read_policy, read_public_identity
+from darkroom.bootstrap.owner import Office, open_office, policy_desk
 from darkroom.cli.owner_options import say_offline, state_option
-from darkroom.config import policy_faults, policy_proposal
+from darkroom.config import sound_policy
 from darkroom.display.review_text import print_sheet
 from darkroom.display.visible import visible
-from darkroom.errors import SpecError
-from darkroom.model.site_policy import SitePolicy
-from darkroom.owner.policy_diff import diff_sheet
+from darkroom.owner.policy_desk import PolicyDesk
 from darkroom.owner.policy_view import policy_sheet
+from darkroom.policy.consistency import UnsoundPolicyError
 
 
 FAULTY = 2  # the exit code of our errors
@@ -36,8 +38,13 @@ def policy() -> None:
 @file_argument
 @domain_option
 def check(file: Path, domain: Path | None) -> None:
-    """Say in plain words what a policy.yaml would allow, or all that is wrong with it."""
-    print_sheet(policy_sheet(_sound(file, domain)), Console())
+    """Say in plain words what a policy.yaml would allow, or what is wrong with it.
+
+    That is the first field that is malformed, else everything that contradicts itself
+    or names what the domain does not have.
+    """
+    with _faults_told():
+        print_sheet(policy_sheet(sound_policy(file, domain)), Console())
 
 
 @policy.command()
@@ -50,17 +57,9 @@ def check(file: Path, domain: Path | None) -> None:
 @state_option
 def diff(file: Path, against: Path | None, state: Path) -> None:
     """Say what a policy.yaml allows that is not allowed now, and the other way round."""
-    proposal = policy_proposal(file)
-    if against is not None:
-        before: SitePolicy | None = read_policy(against)
-    else:
-        with open_office(state) as office:
-            before = _signed_last(office)
-    if before is not None and before.domain != proposal.domain:
-        raise click.ClickException(
-            f"{file} is for {proposal.domain}, the other policy for {before.domain}"
-        )
-    print_sheet(diff_sheet(before, proposal), Console())
+    with open_office(state) as office:
+        desk = _desk(office)
+        print_sheet(desk.diff(file, against).sheet, Console())
 
 
 @policy.command()
@@ -81,19 +80,23 @@ def sign(
     file: Path, domain: Path | None, state: Path, identities: tuple[Path, ...], out: Path | None
 ) -> None:
     """Show what changes, sign a policy.yaml and send it to your domain."""
-    proposal = _sound(file, domain)
-    reviewers = [read_public_identity(path) for path in identities]
-    with open_office(state) as office:
-        before = _signed_last(office)
-        print_sheet(diff_sheet(before, proposal), Console())
-        body = office.rules.sign_policy(proposal, send=out is None, identities=reviewers)
+
+    def write(body: dict[str, Any]) -> None:
+        if out is not None:
+            out.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+
+    with open_office(state) as office, _faults_told():
+        shown = _desk(office).sign(
+            file, domain, identities=identities, out=write if out is not None else None
+        )
+        print_sheet(shown.sheet, Console())
         if out is None:
             say_offline(office.desk)
-    if out is not None:
-        out.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-        click.echo(f"\nsigned by you, in {out}")
-    else:
-        click.echo("\nsigned by you and on its way to the domain")
+    click.echo(
+        f"\nsigned by you, in {out}"
+        if out is not None
+        else "\nsigned by you and on its way to the domain"
+    )
 
 
 @policy.command()
@@ -101,11 +104,11 @@ def sign(
 def show(state: Path) -> None:
     """The policy that you signed last."""
     with open_office(state) as office:
-        signed = _signed_last(office)
-    if signed is None:
-        click.echo("you have signed no policy: nothing is allowed (darkroom policy sign FILE)")
-        return
-    print_sheet(policy_sheet(signed), Console())
+        desk = _desk(office)
+        if desk.signed is None:
+            click.echo("you have signed no policy: nothing is allowed (darkroom policy sign FILE)")
+            return
+        print_sheet(desk.show().sheet, Console())
 
 
 @policy.command()
@@ -117,28 +120,25 @@ def budgets(state: Path) -> None:
     print_sheet(shown.sheet, Console())
 
 
-def _sound(file: Path, domain: Path | None) -> SitePolicy:
-    """A proposal without faults; else all of them are said, and the command ends."""
-    faults = policy_faults(file, domain)
-    for fault in faults:
-        click.secho(visible(fault.message), fg="red", err=True)
-        click.echo(f"  next: {visible(fault.next_step)}", err=True)
-    if faults:
-        raise SystemExit(FAULTY)
-    return policy_proposal(file)
-
-
-def _signed_last(office: Office) -> SitePolicy | None:
-    statement = office.rules.signed_policy()
-    if statement is None:
-        return None
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    """All faults of a proposal are said, and the command ends."""
     try:
-        return SitePolicy.from_mapping(statement.body)
-    except SpecError as error:
+        yield
+    except UnsoundPolicyError as error:
+        for fault in error.faults:
+            click.secho(visible(fault.message), fg="red", err=True)
+            click.echo(f"  next: {visible(fault.next_step)}", err=True)
+        raise SystemExit(FAULTY) from error
+
+
+def _desk(office: Office) -> PolicyDesk:
+    desk = policy_desk(office)
+    if desk.outdated:
         click.secho(
-            f"the policy that you signed last has an older form ({visible(error.message)}): "
+            f"the policy that you signed last has an older form ({visible(desk.outdated)}): "
             "it is in force no more",
             fg="yellow",
             err=True,
         )
-        return None
+    return desk

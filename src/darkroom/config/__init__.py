@@ -3,7 +3,7 @@
 Everything else takes these values as arguments.
 """
 
-from darkroom.config.domains import domain_config, policy_faults, policy_proposal
+from darkroom.config.domains import domain_config, policy_proposal, sound_policy
 from darkroom.config.environment import (
     REPOSITORY,
     notebook_environment,
@@ -22,12 +22,12 @@ __all__ = [
     "domain_config",
     "notebook_environment",
     "open_yaml",
-    "policy_faults",
     "policy_proposal",
     "read_yaml",
     "real_material",
     "s3_endpoint",
     "s3_keys",
     "scientist_home",
+    "sound_policy",
     "tracking_uri",
 ]

@@ -6,7 +6,7 @@ from darkroom.config.yaml_file import open_yaml
 from darkroom.errors import SpecError
 from darkroom.model.domain_config import DomainConfig
 from darkroom.model.site_policy import SitePolicy
-from darkroom.policy.consistency import contradictions, strangers
+from darkroom.policy.consistency import UnsoundPolicyError, contradictions, strangers
 
 
 DOMAIN_FILE = "domain.yaml"
@@ -41,13 +41,16 @@ def policy_proposal(path: Path) -> SitePolicy:
     return policy
 
 
-def policy_faults(path: Path, domain: Path | None = None) -> list[SpecError]:
-    """Everything that is wrong with a `policy.yaml`, with file and line; empty: nothing.
+def sound_policy(path: Path, domain: Path | None = None) -> SitePolicy:
+    """Read a `policy.yaml` that may be signed: nothing is wrong with it.
 
     Args:
         path: of the policy.
         domain: of the `domain.yaml` that its names are held against; None: the one beside
             the policy, if it is there.
+
+    Raises:
+        UnsoundPolicyError: with all faults, each with file and line.
     """
     beside = path.parent / DOMAIN_FILE
     if domain is None and beside.is_file():
@@ -58,13 +61,15 @@ def policy_faults(path: Path, domain: Path | None = None) -> list[SpecError]:
             policy = SitePolicy.from_mapping(file.content)
         config = _domain(domain) if domain else None
     except SpecError as error:
-        return [error]
+        raise UnsoundPolicyError([error]) from error
     faults = [*contradictions(policy)]
     if config is not None:
         known = {dataset.name for dataset in config.datasets}
         faults += strangers(policy, domain=config.domain, datasets=known)
     located = [(file.line(fault.where), file.located(fault)) for fault in faults]
-    return [fault for _, fault in sorted(located, key=lambda each: each[0])]
+    if located:
+        raise UnsoundPolicyError([f for _, f in sorted(located, key=lambda each: each[0])])
+    return policy
 
 
 def _domain(path: Path) -> DomainConfig:

@@ -21,8 +21,13 @@ from darkroom.errors import SpecError
 MAX_BYTES = 64 << 10
 MAX_DEPTH = 16
 MAX_DIGITS = 18  # of a whole number: it fits every database and every other reader
-_TAGS = {
-    f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str", "int", "float", "bool", "null")
+_TAGS = {  # for each kind of node: `!!map x` is a text that says it is none
+    kind: {f"tag:yaml.org,2002:{name}" for name in names}
+    for kind, names in (
+        (yaml.MappingNode, ("map",)),
+        (yaml.SequenceNode, ("seq",)),
+        (yaml.ScalarNode, ("str", "int", "float", "bool", "null")),
+    )
 }
 
 
@@ -45,7 +50,7 @@ class _StrictLoader(yaml.SafeLoader):
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
-        if node is not None and node.tag not in _TAGS:
+        if node is not None and node.tag not in _TAGS[type(node)]:
             raise _Refused(f"the tag {ascii(node.tag)[:60]} is not accepted", node.start_mark)
         return node
 

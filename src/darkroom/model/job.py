@@ -14,6 +14,7 @@ from darkroom.model.canonical import canonical, digest
 from darkroom.model.identity import require_name
 from darkroom.model.json_shape import is_number
 from darkroom.model.output import Output, output_from_mapping, output_to_mapping
+from darkroom.model.plain_text import is_composed
 
 
 Tier = Literal["mock", "reviewed"]
@@ -122,7 +123,9 @@ class JobSpec:
                 next_step=f"use one of {', '.join(TIERS)}",
             )
         for point in (self.entrypoint, self.merge) if self.merge else (self.entrypoint,):
-            if not re.fullmatch(r"[A-Za-z_]\w{0,63}:[A-Za-z_]\w{0,63}", point):
+            if not is_composed(point) or not re.fullmatch(
+                r"[A-Za-z_]\w{0,63}:[A-Za-z_]\w{0,63}", point
+            ):
                 raise SpecError(
                     f"entrypoint {ascii(point)[:80]} is not module:function",
                     next_step="name a module and a function, as in job:count",
@@ -236,6 +239,12 @@ def require_parameters(schema: dict[str, str], values: dict[str, Any]) -> None:
             raise SpecError(
                 f"parameter {name!r} is not of type {kind}",
                 next_step=f"pass {name} as {kind}",
+            )
+        if isinstance(value, str) and not is_composed(value):
+            # Digests take two texts for one that differ in their Unicode form only.
+            raise SpecError(
+                f"parameter {name!r} is not in Unicode's composed form (NFC)",
+                next_step=f"pass unicodedata.normalize('NFC', {name})",
             )
 
 

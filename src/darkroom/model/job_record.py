@@ -21,6 +21,7 @@ class JobRecord:
         policy_version: of the policy that was applied.
         price: what was reserved for it, as the mapping of an `Amount`.
         votes: what people said about it, oldest first, as mappings of `policy.owner_word.Vote`.
+        asked: who was asked for the decision that it waits for now.
         approved_by, released_by: names of the people, or `rule NAME`; "" before.
         approved_until: Unix seconds after which an unused approval is void; 0.0 for a rule's.
         touched: whether it was ever started, so that it may have seen data.
@@ -43,6 +44,7 @@ class JobRecord:
     policy_version: int = 0
     price: dict[str, Any] = field(default_factory=dict)
     votes: tuple[dict[str, Any], ...] = ()
+    asked: tuple[str, ...] = ()
     approved_by: str = ""
     released_by: str = ""
     approved_until: float = 0.0

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from darkroom.errors import SpecError
 from darkroom.model.identity import require_name
 from darkroom.model.json_shape import are_texts, is_number, is_whole
+from darkroom.model.plain_text import hides, is_composed
 
 
 ColumnType = Literal["int", "float", "text"]
@@ -19,11 +20,18 @@ MAX_TEXT = 80  # characters in one cell: a label, never a message
 MAX_LABELS = 256
 MIN_EDGES, MAX_EDGES = 2, 1001
 MODEL_FORMATS = ("tflite", "npz")
+MAX_WHOLE = 1 << 53  # every reader of JSON keeps whole numbers up to here
+MAX_REAL = 1e308
 
 
 def _spec(condition: bool, message: str, next_step: str) -> None:
     if not condition:
         raise SpecError(message, next_step=next_step)
+
+
+def _is_bounded(value: object) -> bool:
+    """A number that is computed with safely, here and in the sandbox."""
+    return is_number(value) and abs(value) <= (MAX_WHOLE if isinstance(value, int) else MAX_REAL)
 
 
 def _frozen(value: Any) -> Any:
@@ -93,11 +101,11 @@ class Table:
         _spec(isinstance(self.bounds, dict), "bounds is no mapping", "write column: (low, high)")
         for name, pair in self.bounds.items():
             kind = self.columns.get(name) if isinstance(name, str) else None
-            numbers = isinstance(pair, tuple) and len(pair) == 2 and all(map(is_number, pair))  # noqa: PLR2004 - a pair
+            numbers = isinstance(pair, tuple) and len(pair) == 2 and all(map(_is_bounded, pair))  # noqa: PLR2004 - a pair
             _spec(
                 kind in ("int", "float") and numbers and pair[0] < pair[1],
                 f"bounds of column {ascii(name)[:60]} are not two rising numbers of a number column",
-                "write column: (low, high)",
+                "write column: (low, high), whole numbers up to 2^53 or floats up to 1e308",
             )
             _spec(
                 kind == "float" or all(isinstance(edge, int) for edge in pair),
@@ -121,6 +129,11 @@ class Table:
                 and all(0 < len(text) <= MAX_TEXT for text in texts),
                 f"labels of column {name!r} are not 1 to {MAX_LABELS} different short texts",
                 "list each label once",
+            )
+            _spec(
+                all(is_composed(text) and not hides(text) for text in texts),
+                f"labels of column {name!r} have hidden characters, or are not in NFC",
+                "write plain labels, as unicodedata.normalize('NFC', label)",
             )
 
 
@@ -168,13 +181,13 @@ class Histogram:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "edges", _frozen(self.edges))
-        numbers = isinstance(self.edges, tuple) and all(map(is_number, self.edges))
+        numbers = isinstance(self.edges, tuple) and all(map(_is_bounded, self.edges))
         _spec(
             numbers
             and MIN_EDGES <= len(self.edges) <= MAX_EDGES
             and all(a < b for a, b in pairwise(self.edges)),
             "a histogram needs 2 to 1001 rising edges",
-            "sort the edges and remove doubles",
+            "sort the edges, remove doubles; whole numbers up to 2^53, floats up to 1e308",
         )
 
 
@@ -227,7 +240,7 @@ def output_to_mapping(output: Output) -> dict[str, Any]:
             }
         case Histogram():
             return {"type": "histogram", "edges": list(output.edges)}
-        case Model():
+        case _:
             return {
                 "type": "model",
                 "format": output.format,

@@ -214,7 +214,7 @@ class Admission:
             self._approve_by_rule(record, verdict)
         else:
             record = self._journal.move(record, "screened", *verdict.reasons)
-            self._ask_owner(record, verdict)
+            self._ask(record, verdict)
 
     def _reserved(self, request: JobRequest, verdict: Verdict) -> Verdict:
         """The verdict once the price is taken; what it was judged by may have changed since."""
@@ -236,27 +236,27 @@ class Admission:
             policy_version=verdict.policy_version,
         )
 
-    def _ask_owner(self, record: JobRecord, verdict: Verdict) -> None:
+    def _ask(self, record: JobRecord, verdict: Verdict) -> None:
         submitter = self._store.get(record.submitter)
         assert submitter is not None  # pins are never removed
-        for person in self._laws.people_for(record.submitter):
-            self._journal.tell(
-                "review.request",
-                person,
-                {
-                    "request": record.request.to_mapping(),
-                    "verdict": {
-                        "decision": verdict.decision,
-                        "reasons": list(verdict.reasons),
-                        "policy_version": verdict.policy_version,
-                        "rule": verdict.rule,
-                        "price": verdict.price.to_mapping(),
-                    },
-                    "mock": record.mock,
-                    "submitter": submitter.to_mapping(),
+        self._journal.ask(
+            record,
+            "review.request",
+            self._laws.people_for(record.submitter),
+            {
+                "request": record.request.to_mapping(),
+                "verdict": {
+                    "decision": verdict.decision,
+                    "reasons": list(verdict.reasons),
+                    "policy_version": verdict.policy_version,
+                    "rule": verdict.rule,
+                    "price": record.price,
                 },
-                self._shelf.files(record.code_digest, record.request.spec.files),
-            )
+                "mock": record.mock,
+                "submitter": submitter.to_mapping(),
+            },
+            self._shelf.files(record.code_digest, record.request.spec.files),
+        )
 
     def screen_again(self) -> None:
         """After a new policy or dataset: what waits may be admitted or denied by it."""
@@ -273,3 +273,5 @@ class Admission:
                 self._journal.move(record, "rejected", *verdict.reasons)
             elif verdict.decision == "approve":
                 self._approve_by_rule(record, verdict)
+            else:  # reviewers who joined have not heard of it
+                self._ask(record, verdict)

@@ -1,18 +1,17 @@
 """What was spent of every account of the policy, told to the owner when they ask."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from darkroom.model.budget import Account, Budget
 from darkroom.model.letter import Letter
 from darkroom.model.site_policy import SitePolicy
+from darkroom.model.spending import MAX_ACCOUNTS, Spending
 from darkroom.node.charge import Charge
 from darkroom.node.journal import Journal
 from darkroom.node.laws import Laws
 from darkroom.node.store import NodeStore
 from darkroom.policy.ledger import period
-
-
-MAX_ACCOUNTS = 1000
 
 
 class Balances:
@@ -30,21 +29,15 @@ class Balances:
             self._journal.note("budget-refused", sender=letter.sender)
             return
         policy = self._laws.policy()
-        accounts = list(_accounts(policy, self._charge.now()))[:MAX_ACCOUNTS] if policy else []
+        accounts = _accounts(policy, self._charge.now()) if policy else ()
         self._journal.tell(
             "budget.state",
             letter.sender,
             {
                 "policy_version": policy.version if policy else 0,
                 "accounts": [
-                    {
-                        "budget": account.budget.to_mapping(),
-                        "holder": account.holder,
-                        "begins": account.begins,
-                        "ends": account.ends,
-                        "spent": self._store.spent(account).to_mapping(),
-                    }
-                    for account in accounts
+                    Spending(account=account, spent=self._store.spent(account)).to_mapping()
+                    for account in islice(accounts, MAX_ACCOUNTS)
                 ],
             },
         )

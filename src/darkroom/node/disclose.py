@@ -140,7 +140,9 @@ class Disclosure:
 
     def produced(self, record: JobRecord, outputs: dict[str, Any], facts: dict[str, Any]) -> None:
         """The outputs are ready: a rule lets them out, or the owner is asked."""
-        by_rule = released_by_rule(record.request, self._laws.policy(), by_rule=record.by_rule)
+        by_rule = released_by_rule(
+            record.request, self._laws.policy(), by_rule=record.by_rule
+        ) and not self._laws.against_going_on(record)
         record = self._journal.move(
             record,
             "produced",
@@ -148,31 +150,40 @@ class Disclosure:
             announce=not by_rule,
             outputs=outputs,
             facts=facts,
+            asked=(),
             shards=(record.shards[1], record.shards[1]),
         )
         if by_rule:
             free = record.request.spec.tier in FREE_TIERS
             self.release(record, by=record.approved_by, with_log=free)
             return
-        for person in self._laws.people_for(record.submitter):
-            self._journal.tell(
-                "release.request",
-                person,
-                {
-                    "job_id": record.job_id,
-                    "request": record.request.to_mapping(),
-                    "job_digest": record.request.job_digest,
-                    "output_digest": output_digest(outputs),
-                    "outputs": outputs,
-                    "facts": facts,
-                    "price": record.price,
-                },
-                self._files(record, outputs),
-            )
+        self.ask(record)
 
-    def against_log(self, record: JobRecord) -> str:
-        """Why the log may not go out with the outputs; "" once it is paid for."""
+    def ask(self, record: JobRecord) -> None:
+        """Show the outputs to everybody who may release them and has not seen them yet."""
+        self._journal.ask(
+            record,
+            "release.request",
+            self._laws.people_for(record.submitter),
+            {
+                "job_id": record.job_id,
+                "request": record.request.to_mapping(),
+                "job_digest": record.request.job_digest,
+                "output_digest": output_digest(record.outputs),
+                "outputs": record.outputs,
+                "facts": record.facts,
+                "price": record.price,
+            },
+            self._files(record, record.outputs),
+        )
+
+    def against_release(self, record: JobRecord, *, with_log: bool) -> str:
+        """Why the outputs may not go out like this; "" once what they need is paid for."""
+        if not record.price:
+            return "it was admitted before there were budgets: withhold it"
         policy = self._laws.policy()
+        if not with_log:
+            return ""
         if policy is None or not policy.airlock.log:
             return "the policy keeps what jobs print here: release without the log"
         short = self._charge.charge_log(record, policy)

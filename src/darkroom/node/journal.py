@@ -4,7 +4,7 @@ Every method belongs inside a transaction of the store.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -135,6 +135,23 @@ class Journal:
         )
         self._store.queue(Outgoing(letter=letter, files=files or {}))
         self._ring()
+
+    def ask(
+        self,
+        record: JobRecord,
+        kind: str,
+        people: Iterable[str],
+        body: dict[str, Any],
+        files: dict[str, str],
+    ) -> JobRecord:
+        """Ask for a decision whoever was not asked yet."""
+        new = tuple(person for person in people if person not in record.asked)
+        for person in new:
+            self.tell(kind, person, body, files)
+        after = replace(record, asked=(*record.asked, *new))
+        if new:
+            self._store.replace_job(after, was=record.state)
+        return after
 
     def tell_owner(self, level: str, text: str, *, to: str = "") -> None:
         """A notice to the data owner, or to a reviewer."""

@@ -1,7 +1,9 @@
 """The policy in force, and what the node knows, when a job is judged."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from darkroom.model.amount import NOTHING, UNITS, Amount
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job import JobRequest
 from darkroom.model.job_record import JobRecord
@@ -9,7 +11,7 @@ from darkroom.model.reviews import Reviews
 from darkroom.model.site_policy import SitePolicy
 from darkroom.node.charge import Charge
 from darkroom.node.store import NodeStore
-from darkroom.policy.owner_word import Person, people, void
+from darkroom.policy.owner_word import Person, people, read_votes, recount, void
 from darkroom.policy.screening import Knowledge, Verdict, screen
 from darkroom.ports import Runtime
 
@@ -86,20 +88,51 @@ class Laws:
         )
         return screen(request, submitter, self.policy(), knowledge)
 
-    def void(self, record: JobRecord) -> str:
-        """Why the approval of a job holds no more; "" when it does."""
+    def against_start(self, record: JobRecord) -> str:
+        """Why an approved job may not start; "" when it may.
+
+        Its approval is over, its dataset has another version, or `against_going_on`.
+        """
         request = record.request
-        return void(
+        over = void(
             record.approved_until,
             now=self._charge.now(),
             stale=self._versions().get(request.dataset) != request.dataset_version,
             reviews=self.reviews(),
         )
+        return over or self._against(record, self._charge.now())
 
-    def against_start(self, request: JobRequest, submitter: PublicIdentity) -> tuple[str, ...]:
-        """Why an approved job may not start now: access was taken back since, for instance."""
+    def against_going_on(self, record: JobRecord) -> str:
+        """Why the policy in force would not have let a job come so far; "" when it would.
+
+        Access was taken back, the rule or the reviewers who approved it are gone, more votes
+        are asked for, or outputs may hold more than was paid for.
+        """
+        return self._against(record, 0.0)  # an approval that was used in time stays used
+
+    def _against(self, record: JobRecord, now: float) -> str:
+        request, policy = record.request, self.policy()
+        submitter = self._store.get(record.submitter)
+        if submitter is None or policy is None:
+            return "there is no policy, or no such scientist, any more"
         verdict = self.screen_admitted(request, submitter)
-        return verdict.reasons if verdict.decision == "deny" else ()
+        if verdict.decision == "deny":
+            return "; ".join(verdict.reasons)
+        if not _is_paid(verdict.price, record.price):
+            return "its outputs may hold more than was paid for by now: submit it again"
+        if record.by_rule:
+            gone = verdict.decision != "approve"
+            return "the rule that approved it is gone: submit it again" if gone else ""
+        votes = recount(
+            "code",
+            digest=record.job_digest,
+            submitter=record.submitter,
+            voters=self.people(),
+            votes=read_votes(record.votes),
+            reviews=policy.reviews,
+            now=now,
+        )
+        return "" if votes.target else "who approved it is not enough any more: submit it again"
 
     def _versions(self) -> dict[str, str]:
         return {
@@ -110,3 +143,9 @@ class Laws:
 
     def _environments(self) -> dict[str, str]:
         return {name: runtime.lock_hash for name, runtime in self._runtimes().items()}
+
+
+def _is_paid(price: Amount, reserved: dict[str, Any]) -> bool:
+    """Whether a reservation covers a price; a job from before budgets has none."""
+    paid = Amount.from_mapping(reserved) if reserved else NOTHING
+    return all(getattr(price, unit) <= getattr(paid, unit) for unit in UNITS)

@@ -5,7 +5,7 @@ itself; it can approve nothing of its own.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from darkroom.errors import DarkroomError, SpecError
 from darkroom.model.identity import PublicIdentity
@@ -21,7 +21,7 @@ from darkroom.node.journal import Journal
 from darkroom.node.laws import Laws
 from darkroom.node.store import NodeStore
 from darkroom.policy.disclosure import output_digest
-from darkroom.policy.owner_word import Effect, Person, decide, read_votes, succeeds
+from darkroom.policy.owner_word import Effect, Person, decide, read_votes, recount, succeeds
 from darkroom.ports import Clock, Verifier
 
 
@@ -78,8 +78,8 @@ class Review:
         effect = self._effect(body, record, voter, voters)
         against = effect.against
         wants_log = bool(effect.votes) and all(vote.with_log for vote in effect.votes)
-        if not against and effect.target == "released" and wants_log:
-            against = self._disclosure.against_log(record)
+        if not against and effect.target == "released":
+            against = self._disclosure.against_release(record, with_log=wants_log)
         if against:
             self._refuse("decision-refused", job_id, against, to=voter.name)
             return
@@ -191,7 +191,37 @@ class Review:
         self._journal.note("policy-in-force", version=policy.version)
         self._journal.tell_owner("info", f"policy {policy.version} is in force")
         self._admission.screen_again()
+        self._ask_and_count_again()
         return ""
+
+    def _ask_and_count_again(self) -> None:
+        """Nothing goes on that would not be allowed now, and nothing waits without need."""
+        for record in self._store.jobs("approved", "running"):
+            if against := self._laws.against_going_on(record):
+                self._journal.move(record, "rejected", against)
+        for record in self._store.jobs("produced"):
+            self._disclosure.ask(record)
+        subjects: tuple[tuple[Literal["code", "output"], str], ...] = (
+            ("code", "screened"), ("output", "produced"),
+        )  # fmt: skip
+        for subject, state in subjects:
+            for record in self._store.jobs(state):
+                effect = recount(
+                    subject,
+                    digest=_digests(record)[subject],
+                    submitter=record.submitter,
+                    voters=self._laws.people(),
+                    votes=read_votes(record.votes),
+                    reviews=self._laws.reviews(),
+                    now=self._charge.now(),
+                )
+                if effect.target is not None and effect.votes:
+                    wants_log = all(vote.with_log for vote in effect.votes)
+                    if subject == "output" and self._disclosure.against_release(
+                        record, with_log=wants_log
+                    ):
+                        continue  # it waits until somebody says otherwise
+                    self._apply(record, effect, {"verdict": "recount"}, wants_log=wants_log)
 
     def _reviewers(self, policy: SitePolicy, identities: Any) -> list[PublicIdentity]:
         """The identities of reviewers who are not pinned yet, each exactly as signed for."""

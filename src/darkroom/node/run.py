@@ -73,13 +73,13 @@ class Runner:
             IsolationError: the sandbox did not start; the job is approved again, or failed
                 when that was the last attempt.
         """
-        void = self._laws.void(record)
-        if void:
-            self._end_before_start(record, "rejected", void)
-            return
         against = self._changed(record)
         if against:
             self._end_before_start(record, "failed", against)
+            return
+        against = self._laws.against_start(record)
+        if against:
+            self._end_before_start(record, "rejected", against)
             return
         try:
             plan = self._plan(record)
@@ -154,10 +154,9 @@ class Runner:
         runtime = self._runtimes().get(spec.environment.name)
         if runtime is None or runtime.lock_hash != spec.environment.lock_hash:
             return f"environment {spec.environment.name} changed since; nothing ran"
-        submitter = self._store.get(record.submitter)
-        if submitter is None or not record.approved_by:
+        if self._store.get(record.submitter) is None or not record.approved_by:
             return "it was not approved for an enrolled scientist; nothing ran"
-        return "; ".join(self._laws.against_start(request, submitter))
+        return ""
 
     def _end_before_start(self, record: JobRecord, state: State, why: str) -> None:
         with self._store.transaction():
@@ -190,6 +189,10 @@ class Runner:
             record = self._store.job(plan.record.job_id)
             if record is None or record.state != "approved":
                 return False  # cancelled meanwhile
+            against = self._laws.against_start(record)
+            if against:  # while its footage was fetched
+                self._journal.move(record, "rejected", against)
+                return False
             self._journal.move(
                 record,
                 "running",

@@ -65,20 +65,18 @@ class Sender:
             self._store.ticket_opened(invitation.id)
         delivered, again_in = 0, None
         blocked: set[str] = set()  # letters to one recipient stay in their order
-        for outgoing in self._store.outgoing():
-            recipient = outgoing.letter.recipient
-            wait = outgoing.not_before - self._clock.now()
-            if recipient in blocked:
-                continue
-            if 0 < wait <= LONGEST_PAUSE:  # longer: the clock was set back meanwhile
-                pause: float | None = wait
-            else:
-                pause = self._send(outgoing)
-            if pause is None:
-                delivered += 1
-            else:
-                blocked.add(recipient)
-                again_in = min(pause, again_in if again_in is not None else pause)
+        while due := self._store.next_outgoing(blocked):
+            for outgoing in due:
+                wait = outgoing.not_before - self._clock.now()
+                if 0 < wait <= LONGEST_PAUSE:  # longer: the clock was set back meanwhile
+                    pause: float | None = wait
+                else:
+                    pause = self._send(outgoing)
+                if pause is None:
+                    delivered += 1
+                else:
+                    blocked.add(outgoing.letter.recipient)
+                    again_in = min(pause, again_in if again_in is not None else pause)
         return Pass(delivered, again_in)
 
     def _send(self, outgoing: Outgoing) -> float | None:
@@ -109,3 +107,9 @@ class Sender:
         with self._store.transaction():
             self._store.postpone(letter.id, 0.0, why)
             self._journal.note("letter-given-up", letter=letter.id, kind=letter.kind, reason=why)
+            if letter.kind != "owner.notice":  # no notice about notices, without end
+                about = f" about job {job}" if (job := letter.body.get("job_id")) else ""
+                self._journal.tell_owner(
+                    "warning",
+                    f"a {letter.kind}{about} never reaches {letter.recipient}: {why}",
+                )

@@ -1,5 +1,6 @@
 """What a node remembers: the contract. `adapters.sqlite.node_store` keeps it."""
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -103,6 +104,14 @@ class NodeStore(Protocol):
 
     def outgoing(self) -> list[Outgoing]:
         """What is neither delivered nor given up, oldest first."""
+        ...
+
+    def next_outgoing(self, without: Collection[str]) -> list[Outgoing]:
+        """The oldest of `outgoing` to each recipient; not to those in `without`."""
+        ...
+
+    def drop_outgoing(self, recipient: str, kind: str, keep: int) -> None:
+        """Forget what of `outgoing` is of one kind to one recipient, but the newest `keep`."""
         ...
 
     def delivered(self, letter_id: str) -> None:

@@ -6,24 +6,25 @@ they were shown. It is kept with its letter in one transaction, so that it reach
 domain once, however often this process is stopped.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from darkroom.errors import DarkroomError, DeniedError, InputError, TrustError, UnknownNameError
+from darkroom.errors import DarkroomError, DeniedError, InputError
+from darkroom.model.budget import DAY
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.owner_case import Case, Subject
 from darkroom.model.reviews import MAX_DAYS
 from darkroom.model.site_policy import SitePolicy
-from darkroom.owner.budget_view import budget_sheet, read_balances
+from darkroom.owner.budget_view import budget_sheet, read_spendings
 from darkroom.owner.case_state import is_live, state_words
 from darkroom.owner.closer_look import Apart
 from darkroom.owner.gathering import Gathering
 from darkroom.owner.history import History
+from darkroom.owner.lookup import Lookup
 from darkroom.owner.mailroom import Mailroom
 from darkroom.owner.release_view import release_sheet
-from darkroom.owner.requests import ReleaseRequest, ReviewRequest, read_release, read_review
+from darkroom.owner.requests import ReviewRequest
 from darkroom.owner.review_view import review_sheet
 from darkroom.owner.rules import POLICY_FACT
 from darkroom.owner.sheet import Sheet
@@ -35,33 +36,30 @@ from darkroom.ports import Clock, Keyring, Verifier
 Verdict = Literal["approve", "reject", "withdraw", "release", "withhold"]
 APPROVAL_DAYS = 14.0
 MAX_REASON = 1_000
-DAY = 86_400.0
-_DIGEST = re.compile(r"(sha256:)?[0-9a-f]{12,64}")
-_JOB = re.compile(r"(job:)?[0-9a-f]{32}")
 _WORDS: dict[Subject, str] = {"code": "review", "output": "release"}
-_SUBJECTS: tuple[Subject, ...] = ("code", "output")
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A sheet as a notebook, a terminal or `print` shows it; iterates over its digests.
+    """A sheet as a notebook, a terminal or `print` shows it; iterates over what it lists.
 
-    A request without one, for it was refused as it came, has `job:ID` in its place.
+    Of requests, these are the digests. One without, for it was refused as it came, has
+    `job:ID` in its place.
     """
 
     sheet: Sheet
     html: Callable[[Sheet], str]
     text: Callable[[Sheet], str]
-    digests: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.digests)
+        return len(self.listed)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.digests)
+        return iter(self.listed)
 
     def __getitem__(self, index: int) -> str:
-        return self.digests[index]
+        return self.listed[index]
 
     def __str__(self) -> str:
         return self.text(self.sheet)
@@ -108,8 +106,8 @@ class Desk:
         self.store = store
         self.mailroom = mailroom
         self._keyring = keyring
-        self._verifier = verifier
         self._clock = clock
+        self.lookup = Lookup(domain=domain.name, store=store, mailroom=mailroom, verifier=verifier)
         self._gathering = Gathering(store=store, apart=apart, clock=clock)
         self._html = html
         self._text = text
@@ -127,7 +125,7 @@ class Desk:
 
     def show(self, key: str, subject: Subject | None = None) -> Shown:
         """Everything about one request, also a decided one: a digest, 12 digits, or `job:ID`."""
-        case = self.case(key, subject)
+        case = self.lookup.case(key, subject)
         return self._shown(self.sheet(case), (case.digest,))
 
     def budgets(self, *, timeout: float = 30.0) -> Shown:
@@ -138,8 +136,8 @@ class Desk:
             SpecError: the answer is not well formed.
         """
         said = self.mailroom.ask_budgets(timeout=timeout)
-        version, balances = read_balances(said["body"])
-        return self._shown(budget_sheet(self.domain.name, version, balances, at=said["at"]), ())
+        version, spendings = read_spendings(said["body"])
+        return self._shown(budget_sheet(self.domain.name, version, spendings, at=said["at"]), ())
 
     # ---------------------------------------------------------------------- the owner's word
 
@@ -152,12 +150,12 @@ class Desk:
             days: after which an approval that was not used is void. The domain's policy may
                 allow fewer.
         """
-        cases = self.find(key, "code")
+        cases = self.lookup.find(key, "code")
         return self._decide_all(cases, "approve", reason, days=days)
 
     def reject(self, key: str, reason: str = "") -> list[Case]:
         """Refuse this code; the reason goes to the scientist."""
-        return self._decide_all(self.find(key, "code"), "reject", reason)
+        return self._decide_all(self.lookup.find(key, "code"), "reject", reason)
 
     def withdraw(self, key: str, reason: str = "") -> list[Case]:
         """Take an approval back; a job that runs is stopped, the reason goes to the scientist.
@@ -166,7 +164,7 @@ class Desk:
             DeniedError: the job has run; its outputs can be withheld.
         """
         history, now = self._gathering.history(), self._clock.now()
-        approved = self.find(key, "code", wanted=lambda case: case.verdict == "approve")
+        approved = self.lookup.find(key, "code", wanted=lambda case: case.verdict == "approve")
         live = [c for c in approved if is_live(c, now=now, ran=c.job_id in history.ran)]
         if not live:
             ran = any(c.job_id in history.ran for c in approved)
@@ -180,11 +178,13 @@ class Desk:
 
     def release(self, key: str, reason: str = "", *, with_log: bool = False) -> list[Case]:
         """Let these outputs leave; the log only when you say so."""
-        return self._decide_all(self.find(key, "output"), "release", reason, with_log=with_log)
+        return self._decide_all(
+            self.lookup.find(key, "output"), "release", reason, with_log=with_log
+        )
 
     def withhold(self, key: str, reason: str = "") -> list[Case]:
         """Keep these outputs; the reason goes to the scientist."""
-        return self._decide_all(self.find(key, "output"), "withhold", reason)
+        return self._decide_all(self.lookup.find(key, "output"), "withhold", reason)
 
     def decide(
         self,
@@ -202,7 +202,7 @@ class Desk:
             InputError: an approval for no time, or for more than a year.
         """
         if verdict in ("approve", "release"):
-            self.read(case)  # from the stored bytes, again
+            self.lookup.read(case)  # from the stored bytes, again
         now, reason = self._clock.now(), reason[:MAX_REASON]
         expires = self._expiry(now, days) if verdict == "approve" else 0.0
         body = {
@@ -252,94 +252,10 @@ class Desk:
 
     # ------------------------------------------------------------------------ looking closer
 
-    def case(self, key: str, subject: Subject | None = None) -> Case:
-        """The one request to look at: one that waits, else the latest.
-
-        Raises:
-            UnknownNameError: none, or more than one digest begins like this.
-        """
-        found = self.find(key, subject, wanted=lambda _: True)
-        return max(found, key=lambda case: (case.verdict == "", case.id))
-
-    def find(
-        self,
-        key: str,
-        subject: Subject | None = None,
-        *,
-        wanted: Callable[[Case], bool] = lambda case: case.verdict == "",
-    ) -> list[Case]:
-        """The wanted requests of one digest, or the one of `job:ID`; never of two digests.
-
-        Raises:
-            UnknownNameError: none, or more than one digest begins like this.
-        """
-        found = self._matching(key, subject, wanted)
-        if not found:  # it may have been asked a moment ago
-            self.mailroom.refresh()
-            found = self._matching(key, subject, wanted)
-        if not found:
-            away = f"; {self.mailroom.offline}" if self.mailroom.offline else ""
-            raise UnknownNameError(
-                f"no such request has the digest {ascii(key)[:80]}{away}",
-                next_step="copy at least 12 digits of it from `darkroom review ls` or "
-                "`darkroom release ls` (--all lists decided ones), or name one as job:JOB",
-            )
-        if len({(c.subject, c.digest) for c in found}) > 1:
-            raise UnknownNameError(
-                f"several requests begin with {ascii(key)[:80]}",
-                next_step="give the whole digest",
-            )
-        return found
-
-    def _matching(
-        self, key: str, subject: Subject | None, wanted: Callable[[Case], bool]
-    ) -> list[Case]:
-        key = key.strip()
-        digits = key.removeprefix("sha256:") if _DIGEST.fullmatch(key) else ""
-        cases = [
-            case
-            for each in ((subject,) if subject else _SUBJECTS)
-            for case in self.store.cases(each, waiting=False)
-        ]
-        found = [c for c in cases if digits and _digits(c).startswith(digits)]
-        # A job id is chosen by who asks: it never passes for the digits of a digest, and is
-        # taken without `job:` only where no digest here begins like it.
-        if not found and _JOB.fullmatch(key):
-            found = [c for c in cases if c.job_id == key.removeprefix("job:")]
-        found = [case for case in found if wanted(case)]
-        # One that was refused as it came only claims its digest.
-        return [case for case in found if not case.problem] or found
-
-    def read(self, case: Case) -> ReviewRequest | ReleaseRequest:
-        """A request from its stored bytes, everything recomputed.
-
-        Raises:
-            DeniedError: it is not what it says.
-        """
-        files = self.store.files(case)
-        try:
-            if case.problem:
-                raise TrustError(case.problem, next_step="turn it down")
-            found: ReviewRequest | ReleaseRequest
-            if case.subject == "code":
-                found = read_review(
-                    case.body, files, domain=self.domain.name, verifier=self._verifier
-                )
-            else:
-                found = read_release(case.body, files)
-            if found.digest != case.digest:
-                raise TrustError("its digest changed", next_step="turn it down")
-        except DarkroomError as error:
-            raise DeniedError(
-                f"this request does not hold: {error.message}",
-                next_step="turn it down with reject or withhold",
-            ) from error
-        return found
-
     def sheet(self, case: Case) -> Sheet:
         """What the owner reads about a request."""
         try:
-            found = self.read(case)
+            found = self.lookup.read(case)
         except DeniedError:
             return refused_sheet(case, suffix=self._suffix)
         if isinstance(found, ReviewRequest):
@@ -374,12 +290,8 @@ class Desk:
         keys = (case.digest or f"job:{case.job_id}" for case in cases)
         return self._shown(sheet, tuple(dict.fromkeys(keys)))
 
-    def _shown(self, sheet: Sheet, digests: tuple[str, ...]) -> Shown:
-        return Shown(sheet, self._html, self._text, digests)
-
-
-def _digits(case: Case) -> str:
-    return case.digest.removeprefix("sha256:")
+    def _shown(self, sheet: Sheet, listed: tuple[str, ...]) -> Shown:
+        return Shown(sheet, self._html, self._text, listed)
 
 
 def _summary(case: Case, history: History) -> tuple[str, str]:

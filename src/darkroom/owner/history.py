@@ -10,11 +10,12 @@ from functools import cached_property
 from typing import Any
 
 from darkroom.errors import DarkroomError
+from darkroom.model.budget import DAY
 from darkroom.model.job import JobRequest
 from darkroom.model.owner_case import Case
 
 
-WEEK = 7 * 86_400.0
+WEEK = 7 * DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

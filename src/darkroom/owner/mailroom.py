@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from darkroom.errors import DarkroomError, QuotaError, TrustError, UnreachableError
+from darkroom.errors import DarkroomError, QuotaError, TooLargeError, TrustError, UnreachableError
+from darkroom.model.budget import DAY
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.letter import Letter
 from darkroom.model.owner_case import Case, Notice, Subject
@@ -14,8 +15,8 @@ from darkroom.post import Delivery, Post
 from darkroom.post.timing import SEEN_FOR
 
 
-KEEP_FILES_FOR = 30 * 86_400.0
-KEEP_APPROVED_FOR = 180 * 86_400.0  # later jobs are compared with it
+KEEP_FILES_FOR = 30 * DAY
+KEEP_APPROVED_FOR = 180 * DAY  # later jobs are compared with it
 BUDGETS = "budgets"  # the fact: what the domain said last about them
 MAX_NOTICE = 1_000
 _SUBJECTS: dict[str, Subject] = {"review.request": "code", "release.request": "output"}
@@ -89,6 +90,8 @@ class Mailroom:
                     f"{self._domain.name} does not take letters now: {error.message}",
                     next_step="start the domain; what you decided is kept and sent then",
                 ) from error
+            except TooLargeError as error:
+                self._notice("warning", f"a {letter.kind} of yours was not sent: {error.message}")
             self._store.sent(letter.id)
 
     # ---------------------------------------------------------------------------- incoming

@@ -50,8 +50,7 @@ def _section(name: str, kind: str, data: bytes, tensors: Tensors | None) -> Sect
             case "table":
                 return _table(heading, value)
             case "scalars":
-                rows = tuple((str(n), str(v)) for n, v in value.items())
-                return Section(heading=heading, columns=("name", "value"), rows=rows)
+                return _scalars(heading, value)
             case "histogram":
                 return _histogram(heading, value)
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
@@ -78,6 +77,8 @@ def _model(heading: str, data: bytes, tensors: Tensors | None) -> Section:
 
 def _table(heading: str, value: dict[str, Any]) -> Section:
     columns, rows = value["columns"], value["rows"]
+    if not columns or any(len(row) != len(columns) for row in rows):
+        raise ValueError  # a cell beside the columns would be in no summary
     summary = [
         f"{name}: {_column(kind, [row[index] for row in rows])}"
         for index, (name, kind) in enumerate(columns.items())
@@ -102,6 +103,13 @@ def _column(kind: str, values: list[Any]) -> str:
         return f"{len(distinct):,} texts ({', '.join(few)}{more})"
     numbers = [float(v) for v in values if v is not None and math.isfinite(float(v))]
     return f"{min(numbers):g} to {max(numbers):g}, {len(distinct):,} values" if numbers else "none"
+
+
+def _scalars(heading: str, value: dict[str, Any]) -> Section:
+    if not value or not all(isinstance(v, int | float) for v in value.values()):
+        raise ValueError
+    rows = tuple((name, str(number)) for name, number in value.items())
+    return Section(heading=heading, columns=("name", "value"), rows=rows)
 
 
 def _histogram(heading: str, value: dict[str, Any]) -> Section:

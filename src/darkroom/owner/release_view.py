@@ -58,7 +58,7 @@ def release_sheet(
             ),
             Section(
                 heading="What it costs",
-                note="Charged when it leaves; the log costs more.",
+                note="Reserved before it ran, and spent whether you release it or withhold it; the log costs more.",
                 rows=price_rows(release.price),
             ),
             before_section(request, background),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from darkroom.errors import InputError, SpecError
+from darkroom.model.budget import DAY
 from darkroom.model.identity import PublicIdentity, require_name
 from darkroom.model.reviews import Reviewer
 from darkroom.model.site_policy import SitePolicy
@@ -137,7 +138,7 @@ class Rules:
             domain=self._domain.name,
             domain_fingerprint=self._domain.fingerprint,
             scientist=scientist,
-            expires_at=float(int(self._clock.now() + days * 86_400)),
+            expires_at=float(int(self._clock.now() + days * DAY)),
         )
         statement = self._keyring.sign("invitation", invitation.to_body())
         with self._store.transaction():

@@ -4,7 +4,7 @@ The constructor of `SitePolicy` checks each part; here the parts are held agains
 A policy that contradicts itself is neither signed nor put in force.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from darkroom.errors import SpecError
 from darkroom.model.approval_rule import Allowed, ApprovalRule
@@ -15,6 +15,23 @@ from darkroom.model.site_policy import SitePolicy
 CHARGED = ("reviewed",)  # tiers that touch private footage
 # Every release counts in both: a cap on rows alone lets models out without end.
 CAPPING = ("releases", "bits")
+
+
+class UnsoundPolicyError(SpecError):
+    """A proposal that cannot be signed.
+
+    Args:
+        faults: all that is wrong with it, at least one.
+    """
+
+    def __init__(self, faults: Sequence[SpecError]) -> None:
+        first, more = faults[0], len(faults) - 1
+        super().__init__(
+            first.message + (f" (and {more} more)" if more else ""),
+            next_step=first.next_step,
+            where=first.where,
+        )
+        self.faults = tuple(faults)
 
 
 def contradictions(policy: SitePolicy) -> list[SpecError]:

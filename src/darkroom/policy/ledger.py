@@ -2,7 +2,7 @@
 
 The ledger is a list of entries that only grows. `reserve` takes an amount before data is
 touched, `settle` says that it was used, `refund` gives it back to the period it was taken
-from, and only when the job never started. Source of the rules: design.md section 3.
+from, and only when the job never started. The promises: docs/ledger.md.
 """
 
 from collections.abc import Iterable

@@ -1,9 +1,10 @@
 """What the owner and the reviewers say: votes on one digest, or a new policy. Pure."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, TypeGuard
 
 from darkroom.errors import SpecError
+from darkroom.model.budget import DAY
 from darkroom.model.json_shape import is_number
 from darkroom.model.reviews import Reviews
 from darkroom.model.site_policy import SitePolicy
@@ -11,7 +12,6 @@ from darkroom.policy.consistency import contradictions
 from darkroom.policy.transitions import State
 
 
-DAY = 86_400.0
 # (subject, verdict) -> state the job must be in -> state it goes to
 DECISIONS: dict[tuple[str, str], dict[State, State]] = {
     ("code", "approve"): {"screened": "approved"},
@@ -25,6 +25,8 @@ DECISIONS: dict[tuple[str, str], dict[State, State]] = {
     ("output", "release"): {"produced": "released"},
     ("output", "withhold"): {"produced": "withheld"},
 }
+AHEAD = 7200.0  # seconds that the clock of who decides may be fast
+LAST_DATE = 253_402_300_799  # the end of the year 9999
 YES = ("approve", "release")  # these take several people where the policy says so
 
 
@@ -148,9 +150,12 @@ def _yes(
         return Effect(against="nobody reviews their own job")
     longest = reviews.approval_days * DAY
     decided, expires = decision.get("decided_at"), decision.get("expires_at")
-    if not is_number(decided) or not (expires is None or is_number(expires)):
+    if not _is_date(decided) or not (expires is None or _is_date(expires)):
         return Effect(against="a decision says when it was made and when it ends")
-    until = min(decided + longest, decided + longest if expires is None else expires)
+    if decided > now + AHEAD:
+        return Effect(against="this decision is dated ahead: set the clock right and decide anew")
+    latest = min(decided, now) + longest
+    until = latest if expires is None else min(latest, expires)
     if until <= now:
         return Effect(against="this decision has expired: look again and decide anew")
     mine = Vote(
@@ -160,20 +165,60 @@ def _yes(
         until=until,
         with_log=decision.get("with_log") is True,
     )
-    counted = tuple(
-        vote
-        for vote in votes
-        if (vote.subject, vote.digest) == (subject, mine.digest)
-        and vote.by != mine.by
-        and vote.until > now
-        and vote.by in voters
-        and submitter not in (vote.by, voters[vote.by].scientist)
+    others = tuple(vote for vote in votes if vote.by != mine.by)
+    everybody = (
+        *counted(
+            others, subject=subject, digest=mine.digest, submitter=submitter, voters=voters, now=now
+        ),
+        mine,
     )
-    everybody = (*counted, mine)
     needed = reviews.code if subject == "code" else reviews.release
     return Effect(
         target=target if len(everybody) >= needed else None, votes=everybody, needed=needed
     )
+
+
+def _is_date(value: object) -> TypeGuard[int | float]:
+    return is_number(value) and 0 <= value <= LAST_DATE
+
+
+def counted(
+    votes: tuple[Vote, ...],
+    *,
+    subject: str,
+    digest: str,
+    submitter: str,
+    voters: dict[str, Person],
+    now: float,
+) -> tuple[Vote, ...]:
+    """The votes that count: on this digest, not over, of people who may review it now."""
+    return tuple(
+        vote
+        for vote in votes
+        if (vote.subject, vote.digest) == (subject, digest)
+        and vote.until > now
+        and vote.by in voters
+        and submitter not in (vote.by, voters[vote.by].scientist)
+    )
+
+
+def recount(
+    subject: Literal["code", "output"],
+    *,
+    digest: str,
+    submitter: str,
+    voters: dict[str, Person],
+    votes: tuple[Vote, ...],
+    reviews: Reviews,
+    now: float,
+) -> Effect:
+    """Whether the votes so far are enough under another policy than they were given under."""
+    still = counted(
+        votes, subject=subject, digest=digest, submitter=submitter, voters=voters, now=now
+    )
+    needed = reviews.code if subject == "code" else reviews.release
+    target: State = "approved" if subject == "code" else "released"
+    return Effect(target=target if len(still) >= needed else None, votes=still, needed=needed)
 
 
 def read_votes(kept: tuple[dict[str, Any], ...]) -> tuple[Vote, ...]:

@@ -5,10 +5,10 @@ from typing import Literal
 
 from darkroom.model.amount import NOTHING, Amount
 from darkroom.model.budget import Account
+from darkroom.model.declared_width import against as against_width
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job import JobRequest
 from darkroom.model.site_policy import SitePolicy
-from darkroom.policy.declarations import too_wide
 from darkroom.policy.ledger import against as against_price
 from darkroom.policy.price import FREE_TIERS, price
 
@@ -69,13 +69,14 @@ def screen(
             policy_version=0,
         )
     cost = price(request.spec, policy.airlock)
+    foreign = [*_identity(request, submitter, policy), *_access(request, policy)]
     against = [
-        *_identity(request, submitter, policy),
-        *_access(request, policy),
+        *foreign,
         *_facts(request, knowledge),
         *_limits(request, policy),
-        *too_wide(request.spec.outputs, policy.airlock),
-        *against_price(cost, knowledge.spent),
+        *_declarations(request, policy),
+        # What is left of a budget is told to those who may draw on it.
+        *(() if foreign else against_price(cost, knowledge.spent)),
     ]
     rule = next((r for r in policy.rules if not r.against(request)), None)
     most = policy.reviews.max_pending
@@ -103,6 +104,11 @@ def screen(
         policy_version=policy.version,
         price=cost,
     )
+
+
+def may_draw(request: JobRequest, submitter: PublicIdentity, policy: SitePolicy) -> bool:
+    """Whether a job is its submitter's own, on a dataset, tier and project that is granted."""
+    return not _identity(request, submitter, policy) and not _access(request, policy)
 
 
 def _identity(request: JobRequest, submitter: PublicIdentity, policy: SitePolicy) -> list[str]:
@@ -156,6 +162,14 @@ def _limits(request: JobRequest, policy: SitePolicy) -> list[str]:
     return [
         f"limit {name} is above what the policy allows"
         for name in request.spec.limits.within(policy.limits)
+    ]
+
+
+def _declarations(request: JobRequest, policy: SitePolicy) -> list[str]:
+    return [
+        f"output {name} {why}"
+        for name, output in request.spec.outputs.items()
+        for why in against_width(output, policy.airlock)
     ]
 
 

@@ -7,10 +7,11 @@ import base64
 import json
 import math
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from darkroom.errors import EnvelopeError, QuotaError, SpecError
+from darkroom.errors import EnvelopeError, SpecError, TooLargeError
 from darkroom.model.canonical import digest_bytes
 from darkroom.model.job import SHA256
 from darkroom.model.letter import Letter
@@ -24,6 +25,8 @@ MAX_ATTACHMENT = 64 << 20
 MAX_ATTACHED = 128 << 20  # of one letter
 MAX_INLINE = 64 << 10  # an attachment above this travels as a blob
 MAX_INLINE_TOTAL = 256 << 10
+_FRAME = 1 << 10  # more than all fields take without body and attachments
+_REFERENCE = 192  # more than a reference takes without its name
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.@\-]{0,99}){0,20}")
 _FIELDS = {
     "v": int,
@@ -56,40 +59,72 @@ class DecodedLetter:
 
 
 def split_attachments(
-    attachments: dict[str, bytes],
+    attachments: dict[str, bytes], body_bytes: int = 0
 ) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """(inline, as blobs). Checks names, counts and sizes.
+    """(inline, as blobs): inline is what is small and what the body leaves room for.
+
+    Args:
+        attachments: checked for names, counts and sizes.
+        body_bytes: `body_size` of the letter's body.
 
     Raises:
-        QuotaError: when there are too many or they are too large.
+        TooLargeError: when they, or the body with their names, are too much for a letter.
         EnvelopeError: for a name that no receiver accepts.
     """
-    if len(attachments) > MAX_ATTACHMENTS:
-        raise QuotaError(
-            f"a letter carries at most {MAX_ATTACHMENTS} files",
-            next_step="carry fewer files",
-        )
-    if sum(map(len, attachments.values())) > MAX_ATTACHED:
-        raise QuotaError(
-            f"a letter carries at most {MAX_ATTACHED >> 20} MiB",
-            next_step="carry smaller files",
-        )
+    for name in attachments:
+        _require_attachment_name(name)
+    why = _too_much(body_bytes, {name: len(data) for name, data in attachments.items()})
+    if why:
+        raise TooLargeError(why, next_step="send less, in fewer or smaller files")
     inline: dict[str, bytes] = {}
     blobs: dict[str, bytes] = {}
-    room = MAX_INLINE_TOTAL
+    room = min(MAX_INLINE_TOTAL, _left(body_bytes, attachments) // 4 * 3)  # it travels as base64
     for name, data in attachments.items():
-        _require_attachment_name(name)
-        if len(data) > MAX_ATTACHMENT:
-            raise QuotaError(
-                f"file {name} is larger than {MAX_ATTACHMENT >> 20} MiB",
-                next_step="carry a smaller file",
-            )
-        if len(data) <= min(MAX_INLINE, room):
+        takes = -(-len(data) // 3) * 3
+        if len(data) <= MAX_INLINE and takes <= room:
             inline[name] = data
-            room -= len(data)
+            room -= takes
         else:
             blobs[name] = data
     return inline, blobs
+
+
+def fits(body_bytes: int, attachments: Mapping[str, int]) -> bool:
+    """Whether a letter can be written, whatever its kind and between whomever.
+
+    Args:
+        body_bytes: `body_size` of its body.
+        attachments: name -> bytes.
+    """
+    return not _too_much(body_bytes, attachments)
+
+
+def body_size(body: dict[str, Any]) -> int:
+    """The bytes that a body takes in a letter.
+
+    Raises:
+        EnvelopeError: when it is not made of JSON values.
+    """
+    return len(_plain_json(body, "letter"))
+
+
+def _too_much(body_bytes: int, attachments: Mapping[str, int]) -> str:
+    """Why no letter carries this, or ""."""
+    if len(attachments) > MAX_ATTACHMENTS:
+        return f"a letter carries at most {MAX_ATTACHMENTS} files"
+    if sum(attachments.values()) > MAX_ATTACHED:
+        return f"a letter carries at most {MAX_ATTACHED >> 20} MiB"
+    for name, size in attachments.items():
+        if size > MAX_ATTACHMENT:
+            return f"file {name} is larger than {MAX_ATTACHMENT >> 20} MiB"
+    if _left(body_bytes, attachments) < 0:
+        return f"a letter is too large without its files ({body_bytes >> 10} KiB)"
+    return ""
+
+
+def _left(body_bytes: int, names: Iterable[str]) -> int:
+    """The room for inline files, were each of them a reference as well."""
+    return MAX_LETTER - _FRAME - body_bytes - sum(len(name) + _REFERENCE for name in names)
 
 
 def encode_letter(
@@ -98,7 +133,7 @@ def encode_letter(
     """The bytes that are sealed. `letter.attachments` must be split before.
 
     Raises:
-        QuotaError: when the body is too large.
+        TooLargeError: when the body is too large.
         EnvelopeError: when the body is not made of JSON values.
     """
     fields = {
@@ -112,18 +147,9 @@ def encode_letter(
         "inline": {n: base64.b64encode(d).decode() for n, d in inline.items()},
         "blobs": {n: [b.address, b.sha256, b.size] for n, b in blobs.items()},
     }
-    try:
-        _require_string_keys(letter.body)
-        data = json.dumps(
-            fields, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        ).encode()
-    except (TypeError, ValueError, RecursionError):
-        raise EnvelopeError(
-            f"the body of a {letter.kind} is not made of plain JSON values",
-            next_step="use text, finite numbers, lists and objects with text keys",
-        ) from None
+    data = _plain_json(fields, letter.kind)
     if len(data) > MAX_LETTER:
-        raise QuotaError(
+        raise TooLargeError(
             f"a letter of kind {letter.kind} is too large ({len(data) >> 10} KiB)",
             next_step="move what is large into attachments",
         )
@@ -185,6 +211,19 @@ def _require_attachment_name(name: str) -> None:
             f"{ascii(name)[:80]} is not an acceptable file name",
             next_step="use relative paths of letters, digits, '_', '-', '.'",
         )
+
+
+def _plain_json(value: dict[str, Any], kind: str) -> bytes:
+    try:
+        _require_string_keys(value)
+        return json.dumps(
+            value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        ).encode()
+    except (TypeError, ValueError, RecursionError):
+        raise EnvelopeError(
+            f"the body of a {kind} is not made of plain JSON values",
+            next_step="use text, finite numbers, lists and objects with text keys",
+        ) from None
 
 
 def _require_string_keys(value: object) -> None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from darkroom.errors import SpecError, TrustError
-from darkroom.model.canonical import canonical
 from darkroom.model.identity import require_name
 from darkroom.model.job import SHA256
 
@@ -181,8 +180,3 @@ class Invitation:
                 "this is not a complete invitation",
                 next_step=f"copy the whole line, from {PREFIX} to its end, and try again",
             ) from None
-
-
-def same_invitation(first: Invitation, second: Invitation) -> bool:
-    """Whether two are equal in everything that is signed."""
-    return canonical(first.to_body()) == canonical(second.to_body())

@@ -106,7 +106,8 @@ class Post:
         attachments: dict[str, bytes] | None = None,
     ) -> Letter:
         """A new letter, not sent yet: keep it, so that a retry sends the same one."""
-        codec.split_attachments(attachments or {})  # fail here, not in a later retry
+        # Fail here, not in a later retry.
+        codec.split_attachments(attachments or {}, codec.body_size(body))
         return Letter(
             id=secrets.token_hex(16),
             kind=kind,
@@ -133,10 +134,12 @@ class Post:
 
         Raises:
             TrustError: the recipient is not pinned, or not of the role this kind is for.
+            TooLargeError: no letter carries that; it never will.
+            QuotaError: the mailbox is full for now.
             UnreachableError: try again later with the same letter.
         """
         recipient = self._recipient(letter, introduce_to)
-        inline, large = codec.split_attachments(letter.attachments)
+        inline, large = codec.split_attachments(letter.attachments, codec.body_size(letter.body))
         blobs = {
             name: codec.reference_to(
                 self._relay.put_blob(

@@ -5,14 +5,14 @@ maps values to fewer values, in one order: clamp, suppress, round, clamp; so no 
 than `policy.price` counts. A table is a set of rows: they leave in one order, by content.
 """
 
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
 from darkroom.errors import OutputError
 from darkroom.model.airlock import Airlock
 from darkroom.model.canonical import canonical
-from darkroom.model.output import Histogram, Model, Output, Scalars, Table
+from darkroom.model.declared_width import against
+from darkroom.model.output import Histogram, Output, Scalars, Table
 from darkroom.model.withheld import PICTURE, TEXT, TOO_WIDE
 from darkroom.runtime.encoded_text import looks_encoded
 from darkroom.runtime.outputs import EXACT
@@ -46,40 +46,8 @@ def require_narrow(name: str, output: Output, airlock: Airlock) -> None:
     Raises:
         WithheldError: too wide, or of a kind that does not leave.
     """
-    for why in _too_wide(output, airlock):
+    for why in against(output, airlock):
         raise WithheldError(name, TOO_WIDE, why)
-
-
-def _too_wide(output: Output, airlock: Airlock) -> list[str]:
-    against: list[tuple[bool, str]] = []
-    match output:
-        case Table():
-            texts = {c for c, kind in output.columns.items() if kind == "text"}
-            against = [
-                (output.max_rows > airlock.max_rows, f"at most {airlock.max_rows} rows"),
-                (
-                    len(output.columns) > airlock.max_columns,
-                    f"at most {airlock.max_columns} columns",
-                ),
-                (not airlock.free_text and bool(texts - set(output.labels)), "labels are needed"),
-                (airlock.min_count > 1 and not output.counts, "counts are needed"),
-            ]
-        case Scalars():
-            against = [
-                (len(output.names) > airlock.max_rows, f"at most {airlock.max_rows} numbers")
-            ]
-        case Histogram():
-            bins = len(output.edges) - 1
-            against = [(bins > airlock.max_rows, f"at most {airlock.max_rows} bins")]
-        case Model():
-            against = [
-                (output.format not in airlock.models, f"no {output.format} model leaves"),
-                (
-                    output.max_bytes > airlock.max_model_kib << 10,
-                    f"at most {airlock.max_model_kib} KiB",
-                ),
-            ]
-    return [why for holds, why in against if holds]
 
 
 def through(
@@ -188,7 +156,7 @@ def _clamped(output: Table, column: str, number: float) -> int | float:
 
 def _require_plain(name: str, output: Table, column: str, texts: set[str]) -> None:
     if column in output.labels:
-        if texts - {unicodedata.normalize("NFC", label) for label in output.labels[column]}:
+        if texts - set(output.labels[column]):
             raise WithheldError(name, TEXT, f"column {column} holds more than its labels")
     elif looks_encoded(texts):
         raise WithheldError(name, TEXT, f"column {column} holds texts that look encoded")

@@ -105,9 +105,13 @@ def _inspect(
         return _model(name, output, data, request.get("interpreter"))
     try:
         value = checked(name, output, _parsed(name, output, data))
+        return through(name, output, value, airlock)
+    except WithheldError:
+        raise
     except OutputError as error:
         raise WithheldError(name, NOT_AS_DECLARED, _detail(name, error)) from error
-    return through(name, output, value, airlock)
+    except (TypeError, OverflowError) as error:  # JSON of a shape that nobody thought of
+        raise WithheldError(name, NOT_AS_DECLARED, "is of another shape") from error
 
 
 def _parsed(name: str, output: Table | Scalars | Histogram, data: bytes) -> Any:  # noqa: ANN401

@@ -23,7 +23,8 @@ _IDENTIFIED = 8  # bytes of root offset and identifier
 MAX_ARRAYS = 4096
 MAX_DIMENSIONS = 8
 ARRAY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/\-]{0,199}")
-KINDS = "fiub"  # float, int, unsigned, bool
+# Kind -> bytes of one number, every bit of which is part of it: the widest floats have padding.
+SIZES = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "b": (1,)}
 PICTURE_SIDE = 8
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -159,7 +160,7 @@ def _check_header(name: str, content: bytes) -> None:
         count *= side
     if (
         len(shape) > MAX_DIMENSIONS
-        or dtype.kind not in KINDS
+        or not _is_plain(dtype)
         or count < 0
         or count * dtype.itemsize != len(content) - stream.tell()
     ):
@@ -172,13 +173,20 @@ def _array_name(name: str, inner: object) -> str:
     return inner
 
 
+def _is_plain(dtype: "np.dtype[Any]") -> bool:
+    return dtype.itemsize in SIZES.get(dtype.kind, ())
+
+
 def _checked(name: str, array: "NDArray[Any]") -> "NDArray[Any]":
     import numpy as np
 
-    if array.dtype.kind not in KINDS or array.ndim > MAX_DIMENSIONS:
+    if not _is_plain(array.dtype) or array.ndim > MAX_DIMENSIONS:
         raise _bad(name, "has an array that is not plain numbers", "save float arrays")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise _bad(name, "has NaN or infinity in an array", "check the training")
+    if array.dtype.kind == "b" and (np.ascontiguousarray(array).view(np.uint8) > 1).any():
+        # Any byte but 0 counts as true, so 255 different ones would.
+        raise _bad(name, "has bytes that are neither true nor false", "save array != 0")
     sides = sum(side >= PICTURE_SIDE for side in array.shape)
     if array.dtype.itemsize == 1 and sides > 1:
         raise _bad(name, "has an 8-bit array with rows and columns", "save float arrays")

@@ -22,11 +22,11 @@ from darkroom.model.output import (
     Table,
     output_from_mapping,
 )
+from darkroom.model.plain_text import hides
 from darkroom.runtime.model_files import check_tflite, pack_arrays, repack_arrays
 
 
 EXACT = 1 << 53  # whole numbers that JSON readers keep
-_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def declared(request: dict[str, Any]) -> dict[str, Output]:
@@ -131,7 +131,7 @@ def _text(name: str, value: object) -> str:
     text = unicodedata.normalize("NFC", value)
     if len(text) > MAX_TEXT:
         raise _bad(name, f"holds a text longer than {MAX_TEXT} characters", "return labels only")
-    if any(unicodedata.category(c) in _HIDDEN for c in text):
+    if hides(text):
         raise _bad(name, "holds a text with hidden characters", "return plain labels")
     return text
 
@@ -234,7 +234,7 @@ def _histogram(name: str, output: Histogram, value: Any) -> dict[str, Any]:  # n
         counts = counts.tolist()
     if not isinstance(counts, (list, tuple)) or len(counts) != len(edges) - 1:
         raise _bad(name, "has another number of bins", f"return {len(edges) - 1} counts")
-    if [float(_number(name, e)) for e in given] != edges:
+    if not isinstance(given, Iterable) or [float(_number(name, e)) for e in given] != edges:
         raise _bad(name, "has other edges", "use the edges that were declared")
     return {"edges": edges, "counts": [_count(name, c) for c in counts]}
 

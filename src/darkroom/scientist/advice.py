@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from darkroom.model.submitted import QUEUED, SENT, JobRow
-from darkroom.policy.transitions import FINAL, OWNERS
+from darkroom.policy.transitions import FINAL
 
 
 # The domain's own words (`policy.ledger`, `policy.screening`, `policy.owner_word`).
@@ -44,11 +44,6 @@ def is_finished(row: JobRow) -> bool:
     if row.state == "released":
         return row.collected or bool(row.problem)
     return row.state in FINAL
-
-
-def waits_for_person(row: JobRow) -> bool:
-    """Whether the data owner has to decide."""
-    return OWNERS.get(row.state) == "data owner"  # type: ignore[call-overload]  # also local states
 
 
 def advice(row: JobRow, owner: str) -> str:

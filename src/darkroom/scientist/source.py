@@ -5,7 +5,6 @@ import inspect
 import linecache
 import sys
 import textwrap
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
@@ -166,8 +165,3 @@ def _no_source(name: str) -> InputError:
         f"the source of {name} cannot be found",
         next_step="define it in a notebook cell or in a file, then try again",
     )
-
-
-def definition_name(item: Callable[..., Any]) -> str:
-    """The name after `def` or `class`."""
-    return item.__name__

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from darkroom.policy.price import ENDING_BITS
 from tests.attack.channels import carried
 from tests.attack.channels.arena import Arena, Crossing
 from tests.attack.channels.attempts import ATTEMPTS, Attempt
@@ -82,7 +83,7 @@ def of_reactions(arena: Arena, channel: Reactions) -> Line:
         mock=measured.mock,
         before=measured.before,
         after=measured.before,
-        paid=None,
+        paid=None if channel.with_gateway else ENDING_BITS,
         off=round(math.log2(measured.open), 1) if channel.open else None,
         with_gateway=channel.with_gateway,
     )

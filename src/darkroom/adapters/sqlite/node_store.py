@@ -1,6 +1,7 @@
 """Everything a domain node remembers, in one SQLite file. The `NodeStore` of `node.store`."""
 
 import json
+from collections.abc import Collection
 from dataclasses import fields
 from typing import Any
 
@@ -137,14 +138,33 @@ class SqliteNodeStore(SqliteLedger):
         """What is not delivered and not given up, oldest first."""
         return self._outgoing("problem = ''")
 
+    def next_outgoing(self, without: Collection[str]) -> list[Outgoing]:
+        """The oldest of `outgoing` to each recipient; not to those in `without`."""
+        marks = ", ".join("?" * len(without))
+        return self._outgoing(
+            "number IN (SELECT MIN(number) FROM outbox "  # noqa: S608 - only question marks
+            f"WHERE problem = '' AND recipient NOT IN ({marks}) GROUP BY recipient)",
+            *without,
+        )
+
+    def drop_outgoing(self, recipient: str, kind: str, keep: int) -> None:
+        """Forget what of `outgoing` is of one kind to one recipient, but the newest `keep`."""
+        self._write(
+            "DELETE FROM outbox WHERE number IN (SELECT number FROM outbox "
+            "WHERE problem = '' AND recipient = ? AND kind = ? "
+            "ORDER BY number DESC LIMIT -1 OFFSET ?)",
+            recipient, kind, keep,
+        )  # fmt: skip
+
     def given_up(self) -> list[Outgoing]:
         """What cannot be delivered."""
         return self._outgoing("problem <> ''")
 
-    def _outgoing(self, where: str) -> list[Outgoing]:
+    def _outgoing(self, where: str, *values: object) -> list[Outgoing]:
         rows = self._rows(
-            "SELECT letter, files, tries, not_before, problem FROM outbox "  # noqa: S608 - two fixed conditions
-            f"WHERE {where} ORDER BY number"
+            "SELECT letter, files, tries, not_before, problem FROM outbox "  # noqa: S608 - fixed conditions
+            f"WHERE {where} ORDER BY number",
+            *values,
         )
         return [
             Outgoing(
@@ -304,4 +324,5 @@ def _record(text: str) -> JobRecord:
     values["shards"] = tuple(values["shards"])
     values["reasons"] = tuple(values["reasons"])
     values["votes"] = tuple(values.get("votes", ()))
+    values["asked"] = tuple(values.get("asked", ()))
     return JobRecord(**values)

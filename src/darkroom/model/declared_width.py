@@ -1,18 +1,17 @@
-"""What a job declares, held against the owner's airlock before anything runs. Pure."""
+"""What a job declares, held against the owner's airlock, whatever the values are.
 
-from collections.abc import Iterator, Mapping
+Asked twice: by the domain before anything runs, and by what inspects the outputs.
+"""
+
+from collections.abc import Iterator
 
 from darkroom.model.airlock import Airlock
-from darkroom.model.output import Histogram, Model, Output, Scalars, Table
+from darkroom.model.output import Histogram, Output, Scalars, Table
 
 
-def too_wide(outputs: Mapping[str, Output], airlock: Airlock) -> tuple[str, ...]:
-    """Every declaration that the airlock does not let through, in words."""
-    return tuple(
-        f"output {name} {against}"
-        for name, output in outputs.items()
-        for against in _against(output, airlock)
-    )
+def against(output: Output, airlock: Airlock) -> tuple[str, ...]:
+    """Why the airlock does not let a declaration through, in words; none: it does."""
+    return tuple(_against(output, airlock))
 
 
 def _against(output: Output, airlock: Airlock) -> Iterator[str]:
@@ -25,7 +24,7 @@ def _against(output: Output, airlock: Airlock) -> Iterator[str]:
         case Scalars():
             if len(output.names) > airlock.max_rows:
                 yield f"may have at most {airlock.max_rows} numbers"
-        case Model():
+        case _:
             if output.format not in airlock.models:
                 yield f"is a {output.format} model: none leaves here"
             elif output.max_bytes > airlock.max_model_kib << 10:
