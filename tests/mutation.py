@@ -180,7 +180,7 @@ def of_tables(workers: int) -> tuple[Counter[str], list[Change]]:
                     where = f"{tried['module']}.py", tried["table"]
                     unseen.append(Change(*where, tried["was"], tried["now"]))
                 if became.total() % 20 == 0:
-                    print(f"  {became.total()} entries of tables tried, {len(unseen)} survived")
+                    print(f"  {became.total()} entries of tables tried", flush=True)
         _end(part, said)
     return became, unseen
 

@@ -1,13 +1,21 @@
 """T4, T7, T8: what a job leaves behind is an attack: links, names, sizes, how it ended."""
 
+import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from darkroom.adapters.sandbox import outcome as outcomes
 from darkroom.adapters.sandbox.outcome import Seen, judge
+from darkroom.errors import OutputError, SpecError
 from darkroom.model.error_class import ERROR_CLASSES
+from darkroom.model.output import Table
+from darkroom.runtime.encoded_text import looks_encoded
+from darkroom.runtime.model_files import repack_arrays
+from darkroom.runtime.outputs import encode
 from tests.attack.canaries import search, word
 from tests.sandbox.workshop import Workshop, limits
 
@@ -92,6 +100,64 @@ def test_of_an_error_only_the_class_is_told(workshop: Workshop) -> None:
 
     assert (outcome.status, outcome.error_class, outcome.limit) == ("failed", "ValueError", "")
     assert not list(Path(out).iterdir())
+
+
+# ------------------------------------------------------------------ beside what a value says
+
+
+PIXELS = np.random.default_rng(0).integers(2, 256, 1200).astype(np.uint8)
+
+
+def as_truth() -> np.ndarray:
+    """Pixels as the bytes of truth values: all of them are true."""
+    return PIXELS.view(np.bool_)
+
+
+def as_padding() -> np.ndarray:
+    """Ones of 16 bytes, of which the last six are not part of the number."""
+    ones = np.ones(200, np.longdouble)
+    ones.view(np.uint8).reshape(200, 16)[:, 10:] = PIXELS.reshape(200, 6)
+    return ones
+
+
+def as_selectors() -> str:
+    """Eight bytes as marks that no screen shows, behind an ordinary word."""
+    return "gate" + "".join(chr(0xE0100 + byte % 240) for byte in PIXELS[:8])
+
+
+def as_npz(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, w=array)
+    return file.getvalue()
+
+
+@pytest.mark.attack("T7", control="off")
+def test_numbers_and_texts_that_are_passed_on_carry_bytes_that_nobody_sees() -> None:
+    truth = np.load(io.BytesIO(as_npz(as_truth())))["w"]
+    assert truth.all()
+    assert (truth.view(np.uint8) == PIXELS).all()
+
+    ones = np.load(io.BytesIO(as_npz(as_padding())))["w"]
+    assert (ones == 1).all()
+    assert (ones.view(np.uint8).reshape(200, 16)[:, 10:].ravel() == PIXELS).all()
+
+    assert not looks_encoded([as_selectors()])
+    assert [ord(c) - 0xE0100 for c in as_selectors()[4:]] == [b % 240 for b in PIXELS[:8]]
+
+
+@pytest.mark.attack("T7", control="on")
+@pytest.mark.parametrize("make", [as_truth, as_padding])
+def test_an_array_has_no_room_beside_its_numbers(make: Callable[[], np.ndarray]) -> None:
+    with pytest.raises(OutputError):
+        repack_arrays("m", as_npz(make()), most=1 << 20)
+
+
+@pytest.mark.attack("T7", control="on")
+def test_a_text_has_no_room_behind_its_words() -> None:
+    with pytest.raises(OutputError, match="hidden"):
+        encode("t", Table(columns={"v": "text"}, max_rows=1), [[as_selectors()]])
+    with pytest.raises(SpecError, match="hidden"):
+        Table(columns={"v": "text"}, max_rows=1, labels={"v": (as_selectors(),)})
 
 
 # ----------------------------------------------------------------------- how it says it ended

@@ -12,7 +12,7 @@ from darkroom.bootstrap.local_stack import LocalStack
 from darkroom.bootstrap.notebook_run import NotebookRun, run_notebook
 from darkroom.config import REPOSITORY
 from darkroom.errors import UnknownNameError
-from darkroom.model.withheld import PICTURE, TEXT, TOO_WIDE
+from darkroom.model.withheld import TEXT, TOO_WIDE
 from tests.e2e.conftest import DemoRun
 
 
@@ -25,6 +25,7 @@ NOTEBOOKS = (
     "11_policy_and_budget",
     "12_try_to_steal_a_frame",
 )
+NOT_DECLARED = "returned something else than the outputs it declares"
 
 
 @dr.job(outputs={"facts": dr.Scalars(names=("frames",))})
@@ -66,8 +67,8 @@ def theft(demo_run: DemoRun) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("attempt", "state", "said"),
     [
-        ("a frame as a layer of bytes", "failed", PICTURE),
-        ("a frame as small floats", "failed", PICTURE),
+        ("a frame as a layer of bytes", "failed", NOT_DECLARED),
+        ("a frame as small floats", "failed", NOT_DECLARED),
         ("a frame in base64", "failed", TEXT),
         ("a pixel a column", "not sent", TOO_WIDE),
         ("a pixel as the name of an error", "failed", "ended with Exception"),

@@ -1,5 +1,6 @@
 """Hypothesis strategies for the nouns."""
 
+import unicodedata
 from fractions import Fraction
 
 from hypothesis import strategies as st
@@ -74,7 +75,7 @@ SPECS = st.builds(
 VALUES = {
     "int": st.integers(-(2**60), 2**60),
     "float": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-99, 99),
-    "text": st.text(max_size=8),
+    "text": st.text(max_size=8).map(lambda text: unicodedata.normalize("NFC", text)),
     "bool": st.booleans(),
 }
 

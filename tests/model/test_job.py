@@ -277,6 +277,19 @@ def test_a_parameter_has_its_type_and_a_wrong_value_is_not_shown(kind, good, bad
         assert repr(value) not in str(caught.value).replace("'p'", "")
 
 
+@pytest.mark.parametrize("text", ["cafe\u0301", "\u212b", "\ud800"])
+def test_texts_of_another_unicode_form_are_refused(text):
+    """They would have the digest, and so the approval, of another text, or none."""
+    with pytest.raises(SpecError, match="NFC") as caught:
+        require_parameters({"p": "text"}, {"p": text})
+    assert "unicodedata.normalize" in caught.value.next_step
+    assert text not in str(caught.value)
+    require_parameters({"p": "text"}, {"p": "caf\u00e9 \u00c5"})
+    for field in ("entrypoint", "merge"):
+        with pytest.raises(SpecError, match="entrypoint"):
+            JobSpec.from_mapping({**BASE, field: "job:\u1112\u1161"})  # one Hangul syllable, twice
+
+
 def test_parameters_are_exactly_the_declared_ones():
     for values in ({}, {"a": 1, "b": 2}, {"b": 1}):
         with pytest.raises(SpecError):

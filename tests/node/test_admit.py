@@ -258,3 +258,29 @@ def test_more_code_than_the_caps_is_denied_before_it_is_kept(village, monkeypatc
 
     assert "MiB" in last_state(village, request.job_id)["reasons"][0]
     assert not village.node.runner._shelf.path(request.spec.code_digest).exists()
+
+
+def test_a_broken_submission_under_the_id_of_a_job_changes_and_tells_nothing(village):
+    village.in_force()
+    request = village.submitted()
+    before = len(village.alice.letters("job.state", request.job_id))
+    village.alice.say("job.submit", {"request": {"job_id": request.job_id}, "mock": {}})
+    village.settle()
+
+    assert village.state_of(request.job_id) == "screened"
+    assert len(village.alice.letters("job.state", request.job_id)) == before
+    assert "submission-refused" in village.events()
+
+
+def test_somebody_who_is_not_enrolled_is_denied_even_if_the_post_let_them_through(village):
+    village.in_force()
+    request = village.request()
+    take = village.node.service._intake._takers["job.submit"]
+    letter = village.alice.post.write(
+        "job.submit", "north", {"request": request.to_mapping(), "mock": {}}, {"code/job.py": CODE}
+    )
+    draft = admit.read_submission(letter)
+    assert draft.against == ()
+    judged = take.__self__._judge(draft, request, replace(letter, sender="eve"))
+
+    assert (judged.decision, judged.reasons) == ("deny", ("the sender is not enrolled here",))

@@ -8,6 +8,7 @@ from darkroom.model.amount import Amount
 from darkroom.model.budget import DAY, Budget
 from darkroom.model.output import Scalars
 from darkroom.model.quote import MAX_ACCOUNTS, Quote
+from darkroom.node.quote import MAX_WAITING
 from darkroom.policy.disclosure import MAX_LOG
 from darkroom.policy.ledger import accounts
 from darkroom.policy.price import ENDING_BITS, price
@@ -342,6 +343,19 @@ def test_a_quote_names_no_more_accounts_than_its_reader_takes(village):
     answer = quoted(village, village.request())
     answer.pop("job_id")
     assert len(Quote.from_mapping(answer).accounts) == MAX_ACCOUNTS
+
+
+def test_who_asks_and_never_reads_fills_no_disk(village):
+    village.in_force()
+    village.exchange.full.add("alice")
+    asked = [village.request() for _ in range(MAX_WAITING + 5)]
+    for request in asked:
+        village.alice.say("job.quote", {"request": request.to_mapping()})
+    village.settle()
+    waiting = [o.letter for o in village.store.outgoing() if o.letter.kind == "job.quoted"]
+
+    assert [w.body["job_id"] for w in waiting] == [r.job_id for r in asked[-MAX_WAITING:]]
+    assert quoted(village, village.request(village.bob), by=village.bob)
 
 
 # ----------------------------------------------------------------------- the owner asks

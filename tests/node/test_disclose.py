@@ -9,6 +9,7 @@ from darkroom.model.output import Table
 from darkroom.model.statement import Statement
 from darkroom.model.withheld import NOT_AS_DECLARED, STRANGERS, TOO_LARGE
 from darkroom.node.disclose import MANIFEST, MAX_MANIFEST, as_text, read_manifest
+from darkroom.ports import Outcome
 from tests.node.outside import done
 from tests.node.village import rule, spec
 
@@ -230,3 +231,16 @@ def test_an_inspection_that_lists_nothing_fails_the_job_and_shows_nothing(villag
     assert village.state_of(request.job_id) == "failed"
     assert village.job(request.job_id).outputs == {}
     assert village.owner.letters("release.request", request.job_id) == []
+
+
+def test_an_inspection_that_hits_its_limit_fails_the_job_with_the_limit(village, monkeypatch):
+    village.in_force()
+    stopped = Outcome(status="limit", seconds=0.1, limit="memory")
+    monkeypatch.setattr(village.sandbox, "_inspect", lambda task: stopped)
+    request = village.approved()
+    village.settle()
+
+    assert village.state_of(request.job_id) == "failed"
+    assert village.job(request.job_id).reasons[0] == (
+        "the inspection was stopped at a limit: memory"
+    )

@@ -1,6 +1,7 @@
 """HOP 7: what was approved runs, and nothing else; how it ended is told in plain words."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -309,3 +310,51 @@ def test_nothing_of_a_run_stays_in_the_scratch_folder(village):
     village.produced(split="camera")
 
     assert list((village.state / "scratch").iterdir()) == []
+
+
+# ------------------------------------------------------------------ between plan and start
+
+
+def meanwhile_cancelled(village, request, monkeypatch, owner, name):
+    """The submitter's word comes while that step of the start is done."""
+    plain = getattr(owner, name)
+
+    def step(*arguments):
+        village.alice.say("job.cancel", {"job_id": request.job_id})
+        village.poll()
+        return plain(*arguments)
+
+    monkeypatch.setattr(owner, name, step)
+
+
+def test_what_is_cancelled_while_its_footage_is_fetched_does_not_start(village, monkeypatch):
+    village.in_force()
+    request = village.approved()
+    meanwhile_cancelled(village, request, monkeypatch, village.footage, "materialise")
+    village.settle()
+
+    assert village.state_of(request.job_id) == "cancelled"
+    assert village.sandbox.started == []
+
+
+def test_what_is_cancelled_while_it_is_checked_ends_once(village, monkeypatch):
+    village.in_force()
+    request = village.approved()
+    flip(village, request)
+    shelf = village.node.runner._shelf
+    meanwhile_cancelled(village, request, monkeypatch, shelf, "hashes")
+    village.settle()
+
+    assert village.state_of(request.job_id) == "cancelled"
+    assert reasons(village, request) == ("cancelled by its submitter",)
+
+
+def test_a_row_that_is_not_what_was_approved_does_not_run(village):
+    village.in_force()
+    request = village.approved()
+    other = replace(village.job(request.job_id), job_digest="sha256:" + "e" * 64)
+    village.node.runner.run(other)
+
+    assert village.state_of(request.job_id) == "failed"
+    assert "not the job that was approved" in reasons(village, request)[0]
+    assert village.sandbox.started == []

@@ -3,6 +3,9 @@
 import pytest
 
 from darkroom.errors import EnvelopeError, UnreachableError
+from darkroom.model.letter import Letter
+from darkroom.model.outgoing import Outgoing
+from darkroom.post import codec
 from darkroom.post.timing import MAX_AGE
 from tests.node.village import CODE
 
@@ -76,7 +79,45 @@ def test_a_letter_that_cannot_be_sent_is_given_up_and_stops_nobody(village, monk
 
     assert [o.letter.kind for o in village.store.given_up()] == ["review.request"]
     assert "letter-given-up" in village.events()
+    said = [letter.body["text"] for letter in village.owner.letters("owner.notice")]
+    assert len([text for text in said if "review.request" in text and "too large" in text]) == 1
     assert len(village.alice.letters("job.state")) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "size"),
+    [({"x": "y" * codec.MAX_LETTER}, 1), ({}, codec.MAX_ATTACHMENT + 1)],
+    ids=["body", "file"],
+)
+def test_what_no_letter_carries_does_not_hold_up_the_next_one(village, body, size):
+    village.in_force()
+    with (village.state / "large").open("wb") as file:
+        file.truncate(size)
+    big = Letter(
+        id="ab" * 16, kind="release.request", sender="north", recipient="olga", sent_at=0.0,
+        body=body,
+    )  # fmt: skip
+    village.store.queue(Outgoing(letter=big, files={"n": "large"}))
+    request = village.submitted()
+
+    assert len(village.owner.letters("review.request", request.job_id)) == 1
+    assert village.store.outgoing() == []
+    assert [given_up.letter.id for given_up in village.store.given_up()] == [big.id]
+
+
+def test_a_notice_that_cannot_be_sent_makes_no_other_one(village, monkeypatch):
+    village.in_force()
+
+    def send(letter, **more):
+        raise EnvelopeError("no", next_step="nothing")
+
+    monkeypatch.setattr(village.node.service._sender._post, "send", send)
+    village.submitted()
+    village.settle()
+
+    assert village.store.outgoing() == []
+    kinds = [o.letter.kind for o in village.store.given_up()]
+    assert kinds.count("owner.notice") == len(kinds) - kinds.count("owner.notice") > 0
 
 
 def test_code_that_waits_to_be_shown_is_kept(village):

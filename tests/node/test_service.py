@@ -2,13 +2,17 @@
 
 import threading
 from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from darkroom.errors import IsolationError, NameTakenError, StateError
 from darkroom.node import service
 from darkroom.node.bell import Bell
-from darkroom.node.service import Backoff
+from darkroom.node.service import Backoff, Claims
 from tests.node.village import SycKeyring, Village, rule, spec
 
 
@@ -108,6 +112,57 @@ def test_pauses_grow_and_have_an_end():
     assert (pauses[0], pauses[-1]) == (0.5, 60.0)
     backoff.reset()
     assert backoff.next() == 0.5
+
+
+class Waits(NamedTuple):
+    """What `Claims` reads of a job."""
+
+    job_id: str
+    submitter: str
+    request: SimpleNamespace
+
+
+def waits(number, submitter, tier="reviewed"):
+    request = SimpleNamespace(spec=SimpleNamespace(tier=tier))
+    return Waits(f"{number:032x}", submitter, request)
+
+
+def taken(claims, queue):
+    return int(claims.take(queue, 0.0).job_id, 16)
+
+
+def test_submitters_take_turns_private_jobs_first_and_then_the_oldest():
+    queue = [waits(0, "alice", "mock"), waits(1, "alice"), waits(2, "alice"), waits(3, "bob")]
+    claims = Claims()
+    assert [taken(claims, queue) for _ in queue] == [1, 3, 2, 0]
+
+
+def test_two_hundred_mock_jobs_do_not_stand_before_one_private_job():
+    queue = [waits(n, "alice", "mock") for n in range(200)]
+    claims = Claims()
+    first = taken(claims, queue)
+    claims.give_back(f"{first:032x}")
+    assert taken(claims, [*queue[1:], waits(200, "bob")]) == 200
+
+
+@given(st.data())
+def test_whoever_has_nothing_running_is_served_within_a_round(data):
+    people = ["alice", "bob", "carol", "dan"][: data.draw(st.integers(1, 4))]
+    tiers = st.sampled_from(["mock", "reviewed"])
+    queue = [
+        waits(n, data.draw(st.sampled_from(people)), data.draw(tiers))
+        for n in range(data.draw(st.integers(4, 20)))
+    ]
+    claims = Claims()
+    passed_over = dict.fromkeys(people, 0)
+    while job := claims.take(queue, 0.0):
+        queue.remove(job)
+        idle = {j.submitter for j in queue} - {*claims.taken.values()}
+        passed_over = {p: passed_over[p] + 1 if p in idle else 0 for p in people}
+        assert max(passed_over.values()) < len(people)
+        for done in data.draw(st.sets(st.sampled_from(sorted(claims.taken)))):
+            claims.give_back(done)
+    assert queue == []
 
 
 def test_whatever_a_run_raises_the_worker_goes_on(village, monkeypatch):
@@ -232,3 +287,22 @@ def test_a_node_that_stops_leaves_the_rest_of_its_letters_at_the_gateway(village
 
     assert village.poll() == 0
     assert len(village.exchange.mailboxes["north"]) == 2
+
+
+def test_a_run_that_is_lost_while_the_disk_is_full_and_the_node_stops_is_settled_at_the_next_start(
+    village, monkeypatch
+):
+    village.in_force()
+    request = village.approved()
+    village.sandbox.broken = 1
+
+    def full(job_id, *, lost):
+        village.node.service.stop()
+        raise FULL
+
+    monkeypatch.setattr(village.node.runner, "interrupted", full)
+    village.node.service.work_once()
+    assert village.state_of(request.job_id) == "running"
+    village.restart()
+
+    assert village.state_of(request.job_id) == "approved"

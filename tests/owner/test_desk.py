@@ -4,7 +4,9 @@ import pytest
 
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.errors import DeniedError, UnknownNameError
+from darkroom.model.letter import Letter
 from darkroom.model.statement import Statement
+from darkroom.post import codec
 from tests.owner.town import CODE, job, review_body
 
 
@@ -278,6 +280,20 @@ def test_a_stranger_who_writes_to_the_owner_is_a_notice_and_stops_nothing(town):
 
     assert 1 == len(town.desk.reviews())
     assert 1 == len(town.store.notices(5))
+
+
+def test_a_letter_that_can_never_be_sent_does_not_hold_up_the_next_one(town):
+    town.store.queue(
+        Letter(
+            id="ab" * 16, kind="owner.decision", sender=town.owner.identity.name,
+            recipient="north", sent_at=0.0,
+            body={"x": "y" * codec.MAX_LETTER},
+        )
+    )  # fmt: skip
+    town.mailroom.flush()
+
+    assert list(town.store.unsent()) == []
+    assert "too large" in town.store.notices(5)[0].text
 
 
 def test_notices_of_the_domain_and_returned_letters_are_kept(town):

@@ -53,6 +53,13 @@ def test_all_that_a_policy_allows_is_said():
     assert "!" not in text
 
 
+def test_a_budget_that_one_scientist_can_use_up_is_said():
+    shared = replace(POLICY, grants=(ALICE, replace(ALICE, scientist="bob")))
+    assert "! one scientist can use up releases of the budget week" in text_of(shared)
+    each = Budget(name="each", per="scientist", period_days=7, releases=8)
+    assert "!" not in text_of(replace(shared, budgets=(WEEK, each)))
+
+
 def test_a_policy_that_names_nobody_says_so():
     text = text_of(SitePolicy(version=1, domain="north"))
     for said in ("It allows nothing", "you read every job", "nothing that rests on footage leaves"):

@@ -14,6 +14,7 @@ from darkroom.model.site_policy import Grant, SitePolicy
 from darkroom.policy.consistency import (
     admits_all,
     contradictions,
+    open_to_one,
     require_consistent,
     strangers,
 )
@@ -305,6 +306,50 @@ KNOWLEDGE = Knowledge(
     datasets={"plaza": REQUEST.dataset_version},
     environments={"tflite": REQUEST.spec.environment.lock_hash},
 )
+
+
+# ---------------------------------------------------------------------- who takes it all
+
+EACH = Budget(name="each", per="scientist", period_days=7, releases=8)
+
+
+def shared(*budgets, **more):
+    bobs = replace(ALICES, scientist="bob", **more)
+    return [
+        (budget.name, units)
+        for budget, units in open_to_one(replace(GOOD, grants=(ALICES, bobs), budgets=budgets))
+    ]
+
+
+def test_a_tighter_budget_per_scientist_leaves_something_to_the_others():
+    assert shared(WEEK) == [("week", ("releases",))]
+    assert shared(WEEK, EACH) == []
+    assert shared(replace(WEEK, rows=9), EACH) == [("week", ("rows",))]
+
+
+@pytest.mark.parametrize(
+    "looser",
+    [
+        {"releases": 9},
+        {"per": "project"},
+        {"datasets": ("yard",)},
+        {"period_days": 1},  # seven times eight in a week
+        {"period_days": 10, "releases": 5},  # a week can lie in two of them
+    ],
+)
+def test_a_budget_that_one_scientist_outlasts_is_no_help(looser):
+    assert shared(WEEK, replace(EACH, **looser)) == [("week", ("releases",))]
+
+
+@pytest.mark.parametrize("tight", [{"period_days": 1, "releases": 1}, {"period_days": 14}])
+def test_other_periods_count_as_often_as_they_touch(tight):
+    assert shared(WEEK, replace(EACH, **tight)) == []
+
+
+def test_who_shares_with_nobody_takes_it_from_nobody():
+    assert list(open_to_one(GOOD)) == []
+    assert shared(WEEK, tiers=("mock",)) == []
+    assert shared(WEEK, datasets=("yard",)) == []
 
 
 # ------------------------------------------------------------------------- one after another

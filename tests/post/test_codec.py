@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.errors import EnvelopeError, TooLargeError
@@ -174,6 +174,42 @@ def test_a_body_that_is_not_json_is_refused_before_it_is_sent(body):
 
     with pytest.raises(EnvelopeError):
         codec.encode_letter(letter, {}, {})
+
+
+@given(
+    st.integers(0, codec.MAX_LETTER + 5000),
+    st.dictionaries(names, st.integers(0, 70_000), max_size=6),
+    st.sampled_from(sorted(KINDS)),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_fits_can_be_written_and_what_does_not_is_refused(body_bytes, sizes, kind):
+    body = {"a": "x" * max(0, body_bytes - len('{"a":""}'))}
+    files = {name: bytes(size) for name, size in sizes.items()}
+    size = codec.body_size(body)
+
+    if not codec.fits(size, sizes):
+        with pytest.raises(TooLargeError):
+            codec.split_attachments(files, size)
+        return
+    inline, blobs = codec.split_attachments(files, size)
+    assert inline | blobs == files
+    letter = Letter(
+        id="ab" * 16, kind=kind, sender="s" * 32, recipient="r" * 32, sent_at=1e10 / 3, body=body
+    )
+    references = {name: codec.reference_to("sha256:" + "0" * 64, blobs[name]) for name in blobs}
+    assert len(codec.encode_letter(letter, inline, references)) <= codec.MAX_LETTER
+
+
+def test_a_large_body_makes_small_files_travel_as_blobs():
+    files = {"small": bytes(60 << 10)}
+    assert codec.split_attachments(files, 800 << 10) == (files, {})
+    assert codec.split_attachments(files, 900 << 10) == ({}, files)
+
+
+def test_a_body_that_leaves_no_room_for_the_names_does_not_fit():
+    full = {f"f{n}/{'x' * 99}/{'y' * 99}": 1 for n in range(codec.MAX_ATTACHMENTS)}
+    assert codec.fits(800 << 10, full)
+    assert not codec.fits(900 << 10, full)
 
 
 def test_a_body_that_is_too_large_says_what_to_do():

@@ -21,6 +21,7 @@ from darkroom.runtime.outputs import checked
 
 OPEN = Airlock()
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+EDGES = st.floats(-1e308, 1e308)
 
 
 def pass_(output: Any, value: Any, **airlock: Any) -> Any:
@@ -120,7 +121,7 @@ def test_a_histogram_has_no_small_bin(counts: list[int], least: int, step: int) 
 # -------------------------------------------------------------------------------- bounds
 
 
-@given(st.lists(FLOATS, max_size=20), st.tuples(FLOATS, FLOATS), st.integers(0, 9))
+@given(st.lists(FLOATS, max_size=20), st.tuples(EDGES, EDGES), st.integers(0, 9))
 def test_numbers_lie_within_their_bounds(
     numbers: list[float], bounds: tuple[float, float], decimals: int
 ) -> None:
@@ -168,8 +169,8 @@ def test_the_first_column_orders_a_series() -> None:
 
 
 def test_a_labelled_column_holds_its_labels_only() -> None:
-    output = table("text", labels={"v": ("gate", "q7Xw2kZpA9", "cafe\u0301")})
-    assert pass_(output, [("q7Xw2kZpA9",), ("caf\u00e9",)], free_text=False)
+    output = table("text", labels={"v": ("gate", "q7Xw2kZpA9", "caf\u00e9")})
+    assert pass_(output, [("q7Xw2kZpA9",), ("cafe\u0301",)], free_text=False)
     with pytest.raises(WithheldError) as caught:
         pass_(output, [("door",)])
     assert caught.value.problem == TEXT

@@ -95,6 +95,27 @@ def test_problems_are_of_a_closed_list(
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["manifest.json"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"edges":5,"counts":[1,2]}', b'{"edges":null,"counts":[1,2]}',
+        b'{"edges":[0,1,[2]],"counts":[1,2]}', b'{"edges":[0,1,1e400],"counts":[1,2]}',
+        b'{"edges":[0,1,2],"counts":{"0":1,"1":2}}', b'{"edges":[0,1,2],"counts":[1,1e308]}',
+        b'{"edges":{"0":1},"counts":"ab"}', b"5", b"null", b"[[1],[2]]",
+        b"[1,1" + b"0" * 60 + b"]",
+    ],
+)  # fmt: skip
+def test_bins_of_another_shape_are_told_in_the_same_words(tmp_path: Path, content: bytes) -> None:
+    for name in ("parts", "out"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "parts" / "h").write_bytes(content)
+    outputs = {"h": output_to_mapping(Histogram(edges=(0, 1, 2)))}
+    main({"outputs": outputs}, Places(root=tmp_path))
+
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_bytes())
+    assert manifest == {"outputs": {}, "problems": {"h": NOT_AS_DECLARED}}
+
+
 def test_how_many_files_were_left_is_not_told(tmp_path: Path) -> None:
     one = _inspect(tmp_path, {**GOOD, "a": b""})
     many = _inspect(tmp_path, {**GOOD, **{f"b{n}": b"" for n in range(40)}})

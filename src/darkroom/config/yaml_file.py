@@ -21,7 +21,8 @@ from darkroom.errors import SpecError
 MAX_BYTES = 64 << 10
 MAX_DEPTH = 16
 MAX_DIGITS = 18  # of a whole number: it fits every database and every other reader
-_TAGS = {  # for each kind of node: `!!map x` is a text that says it is none
+# Of each kind of node, for `!!map x` is a text that says it is none.
+_TAGS: dict[type[yaml.Node], set[str]] = {
     kind: {f"tag:yaml.org,2002:{name}" for name in names}
     for kind, names in (
         (yaml.MappingNode, ("map",)),

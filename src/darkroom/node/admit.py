@@ -20,11 +20,13 @@ from darkroom.node.laws import Laws
 from darkroom.node.store import NodeStore
 from darkroom.policy.screening import Verdict
 from darkroom.ports import Clock
+from darkroom.post.codec import body_size, fits
 
 
 CODE = "code/"
 MAX_REQUEST = 512 << 10
 MAX_MOCK = 128 << 10
+BESIDE = 64 << 10  # bytes of verdict and submitter beside request and mock
 MAX_OPEN_JOBS = 200  # of one scientist
 RESERVE = 64 << 20  # bytes of disk that stay free, so that decisions can still be written
 OPEN_STATES = ("received", "screened", "approved", "running", "produced")
@@ -65,6 +67,10 @@ def read_submission(letter: Letter) -> Draft:
         return Draft(request=None, against=(error.message,))
     except (TypeError, ValueError, RecursionError, AttributeError):
         return Draft(request=None, against=("the request is not well formed",))
+    sizes = {name: len(data) for name, data in letter.attachments.items()}
+    asked = body_size(body) + BESIDE  # what the owner will be asked with
+    if not fits(asked, sizes):
+        return Draft(request=request, against=("it is more than a letter to the owner carries",))
     return Draft(request=request, mock=body["mock"], against=_against_files(request, letter))
 
 

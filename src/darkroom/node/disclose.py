@@ -28,9 +28,11 @@ from darkroom.policy.disclosure import LOG, MAX_LOG, leaving, output_digest
 from darkroom.policy.price import FREE_TIERS, log_price
 from darkroom.policy.screening import released_by_rule
 from darkroom.ports import Keyring, Runtime, Sandbox, SandboxTask
+from darkroom.post.codec import fits
 
 
 MANIFEST = "manifest.json"
+FRAME = 640 << 10  # bytes of a letter beside the outputs, at most
 MAX_MANIFEST = 64 << 10
 
 
@@ -121,6 +123,8 @@ class Disclosure:
         types = {n: output_to_mapping(o)["type"] for n, o in spec.outputs.items()}
         contents = {name: path.read_bytes() for name, path in listed.items()}
         contents[LOG] = as_text(log)
+        if not fits(FRAME, {f"output/{name}": len(data) for name, data in contents.items()}):
+            return Inspected(outputs={}, against="the outputs are more than one letter carries")
         for name, data in contents.items():
             _keep(place / name, data)
         _flush(place)

@@ -8,6 +8,7 @@ from darkroom.model.reviews import Reviewer, Reviews
 from darkroom.model.site_policy import Grant, SitePolicy
 from darkroom.owner.sheet import Section, Sheet
 from darkroom.owner.view import limit_rows
+from darkroom.policy.consistency import open_to_one
 
 
 ANY = "any"
@@ -37,9 +38,10 @@ def policy_sheet(policy: SitePolicy) -> Sheet:
             ),
             Section(heading="Who reviews the others", rows=_review_rows(policy.reviews)),
             Section(
-                heading="The most that leaves",
+                heading="The most that is reserved in a period",
                 note="A job is charged for what it declares, before it runs; "
-                "an output that you withhold is charged too."
+                "an output that you withhold is charged too. "
+                "What waits over the end of its period leaves in a later one."
                 if policy.budgets
                 else "No budget: nothing that rests on footage leaves.",
                 columns=("budget", "of each", "counts", "every", *UNITS) if policy.budgets else (),
@@ -76,6 +78,11 @@ def policy_alerts(policy: SitePolicy) -> tuple[str, ...]:
         "gets in, as if it were code"
         for rule in policy.rules
         if (free := [n for n, allowed in sorted(rule.parameters.items()) if allowed.anything])
+    ]
+    alerts += [
+        f"one scientist can use up {', '.join(units)} of the budget {budget.name} before the "
+        "others: no budget per scientist over the same datasets is tighter"
+        for budget, units in open_to_one(policy)
     ]
     if policy.airlock.free_text:
         alerts.append(

@@ -7,6 +7,7 @@ A policy that contradicts itself is neither signed nor put in force.
 from collections.abc import Collection, Iterator, Sequence
 
 from darkroom.errors import SpecError
+from darkroom.model.amount import UNITS
 from darkroom.model.approval_rule import Allowed, ApprovalRule
 from darkroom.model.budget import Budget
 from darkroom.model.site_policy import SitePolicy
@@ -55,6 +56,42 @@ def require_consistent(policy: SitePolicy) -> SitePolicy:
     for error in contradictions(policy):
         raise error
     return policy
+
+
+def open_to_one(policy: SitePolicy) -> Iterator[tuple[Budget, tuple[str, ...]]]:
+    """Budgets per dataset that one scientist can use up before others who share it, and in which
+    units. No contradiction: an owner may want it so.
+    """
+    people = [set(grant.datasets) for grant in policy.grants if set(grant.tiers) & set(CHARGED)]
+    for budget in policy.budgets:
+        shared = {
+            dataset
+            for datasets in people
+            for dataset in datasets
+            if budget.covers(dataset) and sum(dataset in other for other in people) > 1
+        }
+        units = tuple(
+            unit
+            for unit in UNITS
+            if budget.cap(unit)
+            and not all(
+                any(_tighter(one, budget, unit, dataset) for one in policy.budgets)
+                for dataset in shared
+            )
+        )
+        if budget.per == "dataset" and shared and units:
+            yield budget, units
+
+
+def _tighter(one: Budget, all_of_them: Budget, unit: str, dataset: str) -> bool:
+    """Whether a scientist meets the cap of `one` before they used up a dataset's."""
+    cap, whole = one.cap(unit), all_of_them.cap(unit)
+    if one.per != "scientist" or not one.covers(dataset) or cap is None or whole is None:
+        return False
+    days, long = one.period_days, all_of_them.period_days
+    aligned = days % long == 0 or long % days == 0
+    periods = -(-long // days) + (not aligned)  # of `one`, that one of the other can touch
+    return cap * periods < whole
 
 
 def strangers(policy: SitePolicy, *, domain: str, datasets: Collection[str]) -> Iterator[SpecError]:

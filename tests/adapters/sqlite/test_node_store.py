@@ -77,6 +77,35 @@ def test_the_files_are_the_owners_alone(store, path):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
 
 
+def queue(store, number, recipient, kind="job.quoted"):
+    store.queue(Outgoing(letter=replace(letter(number), recipient=recipient, kind=kind)))
+
+
+def numbers(waiting):
+    return [int(outgoing.letter.id, 16) for outgoing in waiting]
+
+
+def test_the_next_letters_are_the_oldest_to_each_recipient(store):
+    for number, recipient in enumerate(["olga", "alice", "olga", "alice", "bob"]):
+        queue(store, number, recipient)
+    assert numbers(store.next_outgoing(())) == [0, 1, 4]
+    assert numbers(store.next_outgoing({"olga", "bob"})) == [1]
+    store.delivered(letter(1).id)
+    store.postpone(letter(0).id, 0.0, "too large")
+    assert numbers(store.next_outgoing(())) == [2, 3, 4]
+
+
+def test_what_piles_up_is_dropped_of_one_kind_and_recipient(store):
+    for number in range(4):
+        queue(store, number, "alice")
+    queue(store, 4, "bob")
+    queue(store, 5, "alice", "job.state")
+    store.postpone(letter(0).id, 0.0, "given up")
+    store.drop_outgoing("alice", "job.quoted", 2)
+    assert numbers(store.outgoing()) == [2, 3, 4, 5]
+    assert numbers(store.given_up()) == [0]
+
+
 def test_a_transaction_is_all_or_nothing(store):
     with contextlib.suppress(RuntimeError), store.transaction():
         store.add_job(record())
