@@ -384,3 +384,39 @@ def test_a_yes_of_somebody_who_left_is_not_enough(village, carol):
     in_force(village, None, Reviews(), version=2)
 
     assert village.state_of(request.job_id) == "screened"
+
+
+def test_access_that_is_taken_back_while_the_footage_is_fetched_stops_the_start(
+    village, monkeypatch
+):
+    village.in_force()
+    request = village.approved()
+    fetch = village.footage.materialise
+
+    def meanwhile(version):
+        village.store.put_policy(
+            village.owner.keyring.sign("policy", village.policy(2, grants=()).to_mapping()), 2, 0.0
+        )
+        return fetch(version)
+
+    monkeypatch.setattr(village.footage, "materialise", meanwhile)
+    village.node.service.work_once()
+
+    assert village.state_of(request.job_id) == "rejected"
+    assert village.sandbox.started == []
+
+
+def test_a_job_from_before_budgets_starts_no_more_and_releases_nothing(village):
+    village.in_force()
+    approved, produced = village.approved(), village.submitted()
+    village.approve(produced)
+    village.settle()
+    for request in (approved, produced):
+        record = village.job(request.job_id)
+        village.store.replace_job(replace(record, price={}), was=record.state)
+    village.release(produced.job_id)
+    village.settle()
+
+    assert village.state_of(produced.job_id) == "produced"
+    assert any("before there were budgets" in n.body["text"]
+               for n in village.owner.letters("owner.notice"))  # fmt: skip

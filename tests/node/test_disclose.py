@@ -244,3 +244,14 @@ def test_an_inspection_that_hits_its_limit_fails_the_job_with_the_limit(village,
     assert village.job(request.job_id).reasons[0] == (
         "the inspection was stopped at a limit: memory"
     )
+
+
+def test_outputs_that_no_letter_carries_fail_the_job(village, monkeypatch):
+    from darkroom.node import disclose
+
+    monkeypatch.setattr(disclose, "fits", lambda *_: False)
+    village.in_force()
+    request = village.approved()
+    village.settle()
+
+    assert village.job(request.job_id).reasons == ("the outputs are more than one letter carries",)

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from darkroom.model.reviews import Reviewer, Reviews
 from darkroom.model.site_policy import Grant, SitePolicy
 from darkroom.policy.owner_word import (
+    AHEAD,
     DAY,
     DECISIONS,
+    LAST_DATE,
     YES,
     Person,
     Vote,
@@ -194,6 +196,15 @@ def test_a_yes_without_a_future_does_nothing(more):
     effect = heard(said("code", "approve", **more), "screened")
     assert effect.target is None
     assert effect.against
+
+
+@pytest.mark.parametrize(
+    ("decided", "counts"), [(NOW + AHEAD, True), (NOW + AHEAD + 1, False), (LAST_DATE + 1, False)]
+)
+def test_a_clock_that_is_a_little_fast_is_forgiven_and_never_pays(decided, counts):
+    effect = heard(said("code", "approve", decided_at=decided), "screened")
+    assert (effect.target == "approved") is counts
+    assert [vote.until for vote in effect.votes] == [NOW + 14 * DAY] * counts
 
 
 @pytest.mark.parametrize("value", [True, False, None, 1, "yes"])

@@ -13,7 +13,7 @@ SEEN = Table(
     max_rows=2,
     counts=("people",),
     bounds={"share": (0.0, 1.0)},
-    labels={"camera": ("gate", "cafe\u0301")},
+    labels={"camera": ("gate", "caf\u00e9")},
 )
 ROW = ["gate", 3, 0.5]
 SUMS = Scalars(names=("n", "mean"), counts=("n",))
