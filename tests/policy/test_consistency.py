@@ -12,6 +12,7 @@ from darkroom.model.budget import Budget
 from darkroom.model.reviews import Reviewer, Reviews
 from darkroom.model.site_policy import Grant, SitePolicy
 from darkroom.policy.consistency import (
+    UnsoundPolicyError,
     admits_all,
     contradictions,
     open_to_one,
@@ -391,3 +392,13 @@ def test_a_stranger_is_named_wherever_it_stands_with_what_to_do():
     ]  # fmt: skip
     assert "domain.yaml" in found[0].next_step
     assert found[1].next_step.endswith("none")
+
+
+def test_all_that_is_wrong_is_one_error_with_the_first_place():
+    first, second = (
+        SpecError(f"fault {n}", next_step=f"mend {n}", where=("rules", n)) for n in (1, 2)
+    )
+    alone, both = UnsoundPolicyError([first]), UnsoundPolicyError([first, second])
+    assert alone.message == "fault 1"
+    assert both.message == "fault 1 (and 1 more)"
+    assert (both.next_step, both.where, both.faults) == ("mend 1", ("rules", 1), (first, second))

@@ -38,7 +38,7 @@ def test_the_log_leaves_only_when_it_is_said(outputs, with_log):
 
 
 def test_no_declared_output_can_be_taken_for_the_log():
-    with pytest.raises(SpecError):
+    with pytest.raises(SpecError, match="reserved"):
         replace(SPEC, outputs={LOG: Scalars(names=("n",))})
 
 

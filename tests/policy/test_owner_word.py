@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -12,11 +13,13 @@ from darkroom.policy.owner_word import (
     DECISIONS,
     LAST_DATE,
     YES,
+    Effect,
     Person,
     Vote,
     decide,
     people,
     read_votes,
+    recount,
     succeeds,
     void,
 )
@@ -279,3 +282,53 @@ def test_code_and_outputs_take_their_own_number_of_people(code, release):
 def test_the_reason_says_which_states_it_takes():
     against = heard(said("code", "withdraw"), "released").against
     assert f"needs one that is {' or '.join(DECISIONS['code', 'withdraw'])}" in against
+
+
+def test_the_last_date_is_the_last_one_that_a_calendar_has():
+    assert datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp() == LAST_DATE
+
+
+@pytest.mark.parametrize("more", [{"decided_at": 0}, {"expires_at": LAST_DATE}])
+def test_the_first_and_the_last_date_are_dates(more):
+    assert heard(said("code", "approve", **{"decided_at": 1, **more}), "screened", now=1.0).target
+
+
+def test_a_clock_that_is_more_than_two_hours_fast_is_told():
+    two_hours = 2 * 60 * 60
+    late = said("code", "approve", decided_at=NOW + two_hours + 0.5)
+    assert "dated ahead" in heard(late, "screened").against
+    assert heard(said("code", "approve", decided_at=NOW + two_hours), "screened").target
+
+
+# ------------------------------------------------------------------- under another policy
+
+
+def counted_again(subject, votes, reviews, *, submitter="alice"):
+    return recount(
+        subject, digest=DIGESTS[subject], submitter=submitter, voters=people("olga", reviews),
+        votes=votes, reviews=reviews, now=NOW,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("subject", "target", "needs"),
+    [("code", "approved", {"code": 2, "release": 1}),
+     ("output", "released", {"code": 1, "release": 2})],
+)  # fmt: skip
+def test_the_votes_so_far_are_held_against_the_new_number(subject, target, needs):
+    kept = tuple(vote(by, subject=subject, digest=DIGESTS[subject]) for by in ("olga", "carol"))
+    reviews = replace(TWO, **needs)
+    assert counted_again(subject, kept, reviews) == Effect(target=target, votes=kept, needed=2)
+    assert counted_again(subject, kept[:1], reviews) == Effect(votes=kept[:1], needed=2)
+    three = replace(reviews, code=3, release=3)
+    assert counted_again(subject, kept, three) == Effect(votes=kept, needed=3)
+
+
+@pytest.mark.parametrize("case", NOT_COUNTED)
+def test_what_did_not_count_before_does_not_count_again(case):
+    assert counted_again("code", (NOT_COUNTED[case],), TWO).votes == ()
+
+
+@pytest.mark.parametrize("submitter", ["caro", "carol"])
+def test_a_kept_yes_to_ones_own_does_not_count_again(submitter):
+    assert counted_again("code", (vote("carol"),), TWO, submitter=submitter).votes == ()

@@ -14,7 +14,7 @@ from darkroom.model.output import Histogram, Model, Scalars, Table
 from darkroom.model.reviews import Reviews
 from darkroom.model.site_policy import Grant, SitePolicy
 from darkroom.policy.price import price
-from darkroom.policy.screening import Knowledge, released_by_rule, screen
+from darkroom.policy.screening import Knowledge, may_draw, released_by_rule, screen
 
 
 def sha(digit: str) -> str:
@@ -370,3 +370,31 @@ def test_counts_are_needed_as_soon_as_a_row_must_rest_on_several(least, expected
     request = replace(REQUEST, spec=replace(SPEC, outputs={"out": TABLE}))
     policy = replace(POLICY, airlock=Airlock(min_count=least, free_text=True))
     assert screen(request, ALICE, policy, KNOWN).decision == expected
+
+
+# ---------------------------------------------------------------------------- who may draw
+
+
+FOREIGN = {
+    "another submitter", "another key", "hosted", "no grant", "another dataset", "another tier",
+    "another project",
+}  # fmt: skip
+FULL = ((WEEK, Amount(releases=3)),)
+
+
+def test_who_is_granted_the_dataset_may_draw_on_its_budget():
+    assert may_draw(REQUEST, ALICE, POLICY)
+
+
+@pytest.mark.parametrize("case", sorted(FOREIGN))
+def test_who_may_not_draw_on_a_budget_is_not_told_what_is_left_of_it(case):
+    request, submitter, policy, known = DENIED[case]
+    assert not may_draw(request, submitter, policy)
+    reasons = screen(request, submitter, policy, replace(known, spent=FULL)).reasons
+    assert not any("left until" in reason for reason in reasons)
+
+
+def test_what_is_wrong_with_the_job_alone_hides_no_balance():
+    request, submitter, policy, known = DENIED["old version"]
+    reasons = screen(request, submitter, policy, replace(known, spent=FULL)).reasons
+    assert any("left until" in reason for reason in reasons)
