@@ -347,6 +347,18 @@ def test_other_periods_count_as_often_as_they_touch(tight):
     assert shared(WEEK, replace(EACH, **tight)) == []
 
 
+def test_budgets_that_name_the_dataset_are_held_against_each_other_too():
+    named, each = (replace(budget, datasets=("plaza",)) for budget in (WEEK, EACH))
+    assert shared(named) == [("week", ("releases",))]
+    assert shared(named, each) == shared(WEEK, each) == []
+
+
+def test_days_that_fit_into_a_week_touch_it_seven_times():
+    eight, daily = replace(WEEK, releases=8), replace(EACH, period_days=1, releases=1)
+    assert shared(eight, daily) == []
+    assert shared(replace(eight, releases=7), daily) == [("week", ("releases",))]
+
+
 def test_who_shares_with_nobody_takes_it_from_nobody():
     assert list(open_to_one(GOOD)) == []
     assert shared(WEEK, tiers=("mock",)) == []

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from darkroom.policy.price import (
     log_price,
     price,
 )
+from darkroom.policy.transitions import MAX_ATTEMPTS
 from darkroom.runtime.airlock import through
 
 
@@ -169,6 +171,21 @@ def test_no_more_endings_are_told_than_are_paid_for(wall):
     assert 3 * endings(1, wall) <= 2 ** ending_bits(spec(wall=wall))
     for workers in (1, 2, 4, 8, MAX_WORKERS):
         assert 3 * endings(workers, wall) <= 2 ** ending_bits(spec(split="camera", wall=wall))
+
+
+def test_a_run_of_an_hour_and_its_inspection_fit_sixteen_bits():
+    """Code and merge of 1988 s each and 120 s of inspection are 4096 s: 14 powers of two."""
+    assert (ending_bits(spec(wall=1988)), ending_bits(spec(wall=1989))) == (16, 17)
+
+
+@pytest.mark.parametrize(("wall", "moments"), [(1, 12), (600, 20)])
+def test_a_split_job_pays_for_its_progress_in_each_attempt(wall, moments):
+    told = [1] * (MAX_WORKERS + 1)  # ways in which so many workers are done, moment by moment
+    for _ in range(moments - 1):
+        told = list(accumulate(told))
+    progress = math.ceil(math.log2(told[-1]))
+    expected = 12 + math.ceil(math.log2(moments)) + MAX_ATTEMPTS * progress
+    assert ending_bits(spec(split="camera", wall=wall)) == expected
 
 
 def test_longer_limits_and_progress_cost_more():

@@ -86,7 +86,7 @@ def test_it_says_price_remainder_and_verdict(answering):
     assert cost.affordable
     text = repr(cost)
     assert "Cost of count · project counting" in text
-    assert "1 release, 10 rows, 17.4 kbit" in text
+    assert "1 release, 10 rows, 17.5 kbit" in text
     assert "plaza-week of dataset plaza" in text
     assert "59 releases, 199,000 rows" in text
     assert "2026-11-26" in text

@@ -24,6 +24,7 @@ STATUS: dict[type[errors.DarkroomError], int] = {
     errors.SpecError: 422,
     errors.OutputError: 422,
     errors.QuotaError: 429,
+    errors.TooLargeError: 413,
     errors.DeniedError: 403,
     errors.JobFailedError: 500,
     errors.DataError: 422,
