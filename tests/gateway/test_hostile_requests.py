@@ -323,4 +323,4 @@ def test_health_and_readiness_need_no_token(gateway):
 
 
 def test_statuses_say_client_or_server():
-    assert {400, 401, 403, 404, 409, 422, 429, 500, 503, 507} >= set(STATUS.values())
+    assert {400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 507} >= set(STATUS.values())
