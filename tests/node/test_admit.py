@@ -284,3 +284,14 @@ def test_somebody_who_is_not_enrolled_is_denied_even_if_the_post_let_them_throug
     judged = take.__self__._judge(draft, request, replace(letter, sender="eve"))
 
     assert (judged.decision, judged.reasons) == ("deny", ("the sender is not enrolled here",))
+
+
+def test_a_job_that_the_owner_could_not_be_asked_about_is_refused(village, monkeypatch):
+    from darkroom.node import admit
+
+    monkeypatch.setattr(admit, "fits", lambda *_: False)
+    village.in_force()
+    request = village.submitted()
+
+    assert village.state_of(request.job_id) == "rejected"
+    assert "letter to the owner" in village.job(request.job_id).reasons[0]

@@ -420,3 +420,24 @@ def test_a_job_from_before_budgets_starts_no_more_and_releases_nothing(village):
     assert village.state_of(produced.job_id) == "produced"
     assert any("before there were budgets" in n.body["text"]
                for n in village.owner.letters("owner.notice"))  # fmt: skip
+
+
+def test_without_any_policy_nothing_that_was_approved_starts(village):
+    village.in_force()
+    request = village.approved()
+    village.store._db.execute("DELETE FROM policies")
+    village.settle()
+
+    assert village.state_of(request.job_id) == "rejected"
+    assert village.sandbox.started == []
+
+
+def test_a_record_that_names_no_approver_starts_nothing(village):
+    village.in_force()
+    request = village.approved()
+    record = village.job(request.job_id)
+    village.store.replace_job(replace(record, approved_by=""), was="approved")
+    village.settle()
+
+    assert village.state_of(request.job_id) == "failed"
+    assert village.sandbox.started == []
