@@ -51,9 +51,10 @@ def measure(arguments: list[str]) -> dict[str, Any]:
     status = run("run", "-m", "pytest", "-q", *tests, *arguments)
     run("combine", "--quiet")
     wanted = ",".join(f"src/darkroom/{package}/*" for package in MARKS)
-    run("json", "--quiet", f"--include={wanted}", "-o", str(WORK / "coverage.json"))
     if status:
         sys.exit("a test failed: what it would have run is missing here")
+    if run("json", "--quiet", f"--include={wanted}", "-o", str(WORK / "coverage.json")):
+        sys.exit("a file changed meanwhile: run it again")
     return json.loads((WORK / "coverage.json").read_text())
 
 

@@ -286,12 +286,10 @@ def test_somebody_who_is_not_enrolled_is_denied_even_if_the_post_let_them_throug
     assert (judged.decision, judged.reasons) == ("deny", ("the sender is not enrolled here",))
 
 
-def test_a_job_that_the_owner_could_not_be_asked_about_is_refused(village, monkeypatch):
-    from darkroom.node import admit
-
-    monkeypatch.setattr(admit, "fits", lambda *_: False)
+def test_what_no_letter_to_the_owner_could_carry_is_denied(village, monkeypatch):
     village.in_force()
+    monkeypatch.setattr(admit, "BESIDE", 1 << 40)
     request = village.submitted()
 
-    assert village.state_of(request.job_id) == "rejected"
-    assert "letter to the owner" in village.job(request.job_id).reasons[0]
+    assert "letter to the owner" in last_state(village, request.job_id)["reasons"][0]
+    assert village.owner.letters("review.request") == []

@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from darkroom.errors import StateError, UnreachableError
+from darkroom.model.airlock import Airlock
+from darkroom.model.output import Table
 from darkroom.ports import Outcome
 from tests.node.village import Village
 
@@ -349,12 +351,31 @@ def test_what_is_cancelled_while_it_is_checked_ends_once(village, monkeypatch):
     assert reasons(village, request) == ("cancelled by its submitter",)
 
 
-def test_a_row_that_is_not_what_was_approved_does_not_run(village):
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"job_digest": "sha256:" + "e" * 64}, "not the job that was approved"),
+        ({"approved_by": ""}, "not approved"),
+    ],
+)
+def test_a_row_that_is_not_what_was_approved_does_not_run(village, change, said):
     village.in_force()
     request = village.approved()
-    other = replace(village.job(request.job_id), job_digest="sha256:" + "e" * 64)
-    village.node.runner.run(other)
+    village.node.runner.run(replace(village.job(request.job_id), **change))
 
     assert village.state_of(request.job_id) == "failed"
-    assert "not the job that was approved" in reasons(village, request)[0]
+    assert said in reasons(village, request)[0]
+    assert village.sandbox.started == []
+
+
+def test_what_was_paid_for_under_a_coarser_airlock_does_not_run_under_a_finer_one(village):
+    village.in_force(airlock=Airlock(round_counts=100))
+    counted = Table(
+        columns={"people": "int"}, max_rows=9, counts=("people",), bounds={"people": (0, 1000)}
+    )
+    request = village.approved(outputs={"out": counted})
+    village.in_force(version=2, airlock=Airlock(round_counts=1))
+
+    assert village.state_of(request.job_id) == "rejected"
+    assert "more than was paid for" in reasons(village, request)[0]
     assert village.sandbox.started == []
