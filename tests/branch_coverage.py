@@ -48,7 +48,7 @@ def measure(arguments: list[str]) -> dict[str, Any]:
         return subprocess.run([*coverage, *words], cwd=ROOT, env=environment).returncode
 
     tests = [f"tests/{name}" for name in TESTS]
-    status = run("run", "-m", "pytest", "-q", *tests, *arguments)
+    status = run("run", "-m", "pytest", "-q", "--hypothesis-profile=repeatable", *tests, *arguments)
     run("combine", "--quiet")
     wanted = ",".join(f"src/darkroom/{package}/*" for package in MARKS)
     if status:

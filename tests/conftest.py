@@ -5,9 +5,10 @@ from hypothesis import Phase, settings
 
 settings.register_profile("darkroom", deadline=None)
 settings.load_profile("darkroom")
-# `make mutation` asks for this one: the same examples each time, and a failure is enough.
+# `make mutation` and `make coverage` ask for this one: the same examples each time, and a
+# failure is enough.
 settings.register_profile(
-    "mutation",
+    "repeatable",
     deadline=None,
     derandomize=True,
     database=None,

@@ -105,7 +105,9 @@ def _run(change: TableChange, file: Path, tests: str) -> int:
     exec(compile(text, file, "exec"), module.__dict__)
     setattr(importlib.import_module("darkroom.policy"), change.module, module)
     return int(
-        pytest.main([tests, "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=mutation"])
+        pytest.main(
+            [tests, "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=repeatable"]
+        )
     )
 
 
