@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.adapters.footage.folder import FolderFootage
+from darkroom.adapters.pysyft.endpoint import PysyftEndpoint, RegisteredModel
 from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
 from darkroom.bootstrap.node_assembly import Parts, assemble
+from darkroom.config import parse_yaml
 from darkroom.model.approval_rule import ApprovalRule
 from darkroom.model.budget import Budget
 from darkroom.model.canonical import digest_bytes
@@ -39,6 +41,7 @@ CODE = b"def count(data, params):\n    return {'counts': {'frames': data.count()
 FILES = {"job.py": CODE}
 LOCK = "sha256:" + "1" * 64
 ENVIRONMENT = Environment(name="tflite", lock_hash=LOCK)
+MODEL = b"a registered model"
 ROOM = 1 << 40
 AMPLE = Budget(name="ample", per="dataset", period_days=7, releases=1000)
 
@@ -207,6 +210,17 @@ class Village:
             free_bytes=lambda: self.free_bytes,
             mock=lambda card: self.mock_face,
             pause=lambda wish, seconds: self.clock.forward(seconds),
+            endpoint=PysyftEndpoint(
+                domain="north",
+                pins=self.store.get,
+                parse_yaml=parse_yaml,
+                installed=lambda name: {"numpy": "1.26.4"} if name in self.runtimes else {},
+                models={
+                    "detector.tflite": RegisteredModel(
+                        sha256=digest_bytes(MODEL), size=len(MODEL), read=lambda: MODEL
+                    )
+                },
+            ),
         )
 
     def start(self) -> None:

@@ -14,8 +14,10 @@ from typing import Any
 
 from darkroom.adapters.clock import SystemClock
 from darkroom.adapters.http.relay import HttpRelay
+from darkroom.adapters.pysyft.endpoint import PysyftEndpoint, RegisteredModel
 from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
+from darkroom.adapters.sandbox.installed import pins as pins_of
 from darkroom.adapters.sandbox.process import ProcessSandbox
 from darkroom.adapters.sandbox.runtimes import describe_runtime
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
@@ -23,8 +25,9 @@ from darkroom.bootstrap import privileges
 from darkroom.bootstrap.footage import open_footage
 from darkroom.bootstrap.node_assembly import Parts, assemble
 from darkroom.bootstrap.node_mocks import NodeMocks
-from darkroom.config import REPOSITORY
+from darkroom.config import REPOSITORY, parse_yaml
 from darkroom.errors import SpecError, StateError
+from darkroom.model.canonical import digest_bytes
 from darkroom.model.domain_config import DomainConfig
 from darkroom.model.identity import PublicIdentity
 from darkroom.ports import FootageStore, Runtime, Sandbox
@@ -101,13 +104,53 @@ def open_store(state: Path) -> SqliteNodeStore:
     return SqliteNodeStore(state / DATABASE)
 
 
+def _lock(name: str, interpreter: str) -> Path:
+    return REPOSITORY / "requirements" / f"{LOCKS.get(interpreter, f'runtime-{name}')}.txt"
+
+
 def offered_runtimes(domain: DomainConfig) -> dict[str, Runtime]:
     """The prebuilt interpreters that `domain.yaml` names."""
     found = {}
     for name, interpreter in domain.environments.items():
-        lock = REPOSITORY / "requirements" / f"{LOCKS.get(interpreter, f'runtime-{name}')}.txt"
+        lock = _lock(name, interpreter)
         found[name] = describe_runtime(name, Path(sys.executable), lock, interpreter=interpreter)
     return found
+
+
+def pysyft_endpoint(
+    domain: DomainConfig, pins: Callable[[str], PublicIdentity | None]
+) -> PysyftEndpoint:
+    """The PySyft endpoint of a domain, with the models that `domain.yaml` registers.
+
+    Raises:
+        StateError: a registered model cannot be read.
+    """
+    return PysyftEndpoint(
+        domain=domain.domain,
+        pins=pins,
+        parse_yaml=parse_yaml,
+        installed=lambda name: installed_versions(domain, name),
+        models={name: _registered(name, path) for name, path in domain.models.items()},
+    )
+
+
+def installed_versions(domain: DomainConfig, environment: str) -> dict[str, str]:
+    """Distribution -> version of a prebuilt environment; {} for one that is not offered."""
+    if environment not in domain.environments:
+        return {}
+    return pins_of(_lock(environment, domain.environments[environment]).read_bytes())
+
+
+def _registered(name: str, path: str) -> RegisteredModel:
+    file = Path(path) if Path(path).exists() else REPOSITORY / path
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise StateError(
+            f"the model {name} cannot be read: {error.strerror}",
+            next_step="correct its path under models: in domain.yaml",
+        ) from error
+    return RegisteredModel(sha256=digest_bytes(data), size=len(data), read=file.read_bytes)
 
 
 @contextlib.contextmanager
@@ -206,6 +249,7 @@ def _serve(
             free_bytes=lambda: shutil.disk_usage(state).free,
             mock=NodeMocks(state / "mocks"),
             pause=hold,
+            endpoint=pysyft_endpoint(domain, store.get),
         ),
         state=state,
         title=domain.title,

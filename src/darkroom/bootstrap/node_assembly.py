@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from darkroom.adapters.pysyft.endpoint import KIND, PysyftEndpoint
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
 from darkroom.model.dataset import DatasetCard, Manifest
 from darkroom.node.admit import Admission
@@ -53,6 +54,7 @@ class Parts:
     free_bytes: Callable[[], int]
     mock: Callable[[DatasetCard], tuple[Path, Manifest]]
     pause: Callable[[threading.Event, float], None]
+    endpoint: PysyftEndpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +150,7 @@ def assemble(
         quotes=Quotes(store=store, journal=journal, laws=laws, charge=charge),
         balances=Balances(store=store, journal=journal, laws=laws, charge=charge),
         enrolment=Enrolment(store=store, journal=journal, keyring=keyring, verifier=parts.verifier),
+        dialects={KIND: parts.endpoint.read},
     )
     runner = Runner(
         store=store,
@@ -181,6 +184,7 @@ def assemble(
         workers=workers,
         why_unfit=walls.why_unfit,
         on_card=admission.screen_again,
+        pysyft=parts.endpoint.profile,
     )
 
     def post() -> Post:

@@ -13,7 +13,7 @@ from darkroom.config.environment import (
     scientist_home,
     tracking_uri,
 )
-from darkroom.config.yaml_file import YamlFile, open_yaml, read_yaml
+from darkroom.config.yaml_file import YamlFile, open_yaml, parse_yaml, read_yaml
 
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "domain_config",
     "notebook_environment",
     "open_yaml",
+    "parse_yaml",
     "policy_proposal",
     "read_yaml",
     "real_material",

@@ -177,6 +177,23 @@ def open_yaml(path: Path) -> YamlFile:
         raise SpecError(
             f"{path} cannot be read: {error.strerror}", next_step="check the path"
         ) from error
+    return _parse(path, data)
+
+
+def parse_yaml(text: str, name: str) -> dict[str, Any]:
+    """A YAML mapping from a text of untrusted origin, as strictly as from a file.
+
+    Args:
+        text: the YAML.
+        name: what errors call it.
+
+    Raises:
+        SpecError: too large, not YAML (with the line), or not a mapping.
+    """
+    return _parse(Path(name), text.encode("utf-8", "surrogatepass")).content
+
+
+def _parse(path: Path, data: bytes) -> YamlFile:
     if len(data) > MAX_BYTES:
         raise SpecError(
             f"{path} has more than {MAX_BYTES >> 10} KiB", next_step="is it the right file?"

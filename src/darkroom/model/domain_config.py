@@ -28,6 +28,8 @@ MAX_EDGE = 1 << 15  # pixels
 MAX_RETENTION = 36_500  # days
 MAX_TEXT = 500  # characters
 MIN_POINTS, MAX_POINTS = 3, 1000
+MAX_MODELS = 32
+MODEL_NAME = re.compile(r"([a-z0-9][a-z0-9_.\-]{0,60}?)\.(?:tflite|npz)")
 FOOTAGE = re.compile(r"folder|s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]")
 Interpreter = Literal["litert", "tflite-runtime", ""]
 INTERPRETERS: tuple[Interpreter, ...] = ("litert", "tflite-runtime", "")
@@ -182,6 +184,7 @@ class DomainConfig:
         environments: name -> TFLite interpreter it offers ("" for none).
         footage: `folder`, or `s3://<bucket>`.
         cameras: with what is masked.
+        models: file name -> path of models that PySyft jobs may name by their hash.
     """
 
     domain: str
@@ -192,6 +195,7 @@ class DomainConfig:
     footage: str = "folder"
     cameras: tuple[CameraConfig, ...] = ()
     datasets: tuple[DatasetConfig, ...] = ()
+    models: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_schema(self.schema, SCHEMA, "domain.yaml")
@@ -206,6 +210,7 @@ class DomainConfig:
             )
         _require_environments(self.environments)
         _require_footage(self.footage)
+        _require_models(self.models, [dataset.name for dataset in self.datasets])
         known = [camera.id for camera in self.cameras]
         _require_different("cameras", known)
         _require_different("datasets", [dataset.name for dataset in self.datasets])
@@ -302,6 +307,28 @@ def _require_environments(value: object) -> None:
                 raise SpecError(
                     f"environment {name} has an unknown interpreter",
                     next_step='use one of: litert, tflite-runtime, "" (none)',
+                )
+
+
+def _require_models(value: object, datasets: list[str]) -> None:
+    if not isinstance(value, dict) or len(value) > MAX_MODELS:
+        raise SpecError(
+            f"models is not a mapping of up to {MAX_MODELS} files",
+            next_step="write it as models: {detector.tflite: data/models/detector.int8.tflite}",
+            where=("models",),
+        )
+    for name, path in value.items():
+        with within("models", name):
+            if not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
+                raise SpecError(
+                    f"model {ascii(name)[:60]} is no file name that ends in .tflite or .npz",
+                    next_step="name it like detector.tflite",
+                )
+            _require_text(path, "the path of a model")
+            if MODEL_NAME.sub(r"\1", name) in datasets:
+                raise SpecError(
+                    f"model {name} and a dataset have the same name",
+                    next_step="rename one of them: PySyft knows both as datasets",
                 )
 
 

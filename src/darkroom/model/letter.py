@@ -18,6 +18,7 @@ KINDS: dict[str, tuple[Role, Role]] = {
     "enrol.request": ("scientist", "domain"),
     "enrol.accepted": ("domain", "scientist"),
     "job.submit": ("scientist", "domain"),
+    "pysyft.submit": ("scientist", "domain"),
     "job.cancel": ("scientist", "domain"),
     "job.quote": ("scientist", "domain"),
     "job.quoted": ("domain", "scientist"),

@@ -5,11 +5,12 @@ imported or unpacked here.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from darkroom.errors import SpecError, StateError
 from darkroom.model.canonical import canonical, digest_bytes
+from darkroom.model.draft import Draft
 from darkroom.model.job import JOB_ID, MAX_FILE_BYTES, MAX_TREE_BYTES, JobRequest
 from darkroom.model.job_record import JobRecord
 from darkroom.model.letter import Letter
@@ -30,20 +31,6 @@ BESIDE = 64 << 10  # bytes of verdict and submitter beside request and mock
 MAX_OPEN_JOBS = 200  # of one scientist
 RESERVE = 64 << 20  # bytes of disk that stay free, so that decisions can still be written
 OPEN_STATES = ("received", "screened", "approved", "running", "produced")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """A submission as far as it could be read.
-
-    Attributes:
-        request: None when it is not one.
-        against: why it is refused before any rule is asked.
-    """
-
-    request: JobRequest | None
-    mock: dict[str, Any] = field(default_factory=dict)
-    against: tuple[str, ...] = ()
 
 
 def read_submission(letter: Letter) -> Draft:
@@ -67,17 +54,29 @@ def read_submission(letter: Letter) -> Draft:
         return Draft(request=None, against=(error.message,))
     except (TypeError, ValueError, RecursionError, AttributeError):
         return Draft(request=None, against=("the request is not well formed",))
-    sizes = {name: len(data) for name, data in letter.attachments.items()}
-    asked = body_size(body) + BESIDE  # what the owner will be asked with
-    if not fits(asked, sizes):
-        return Draft(request=request, against=("it is more than a letter to the owner carries",))
-    return Draft(request=request, mock=body["mock"], against=_against_files(request, letter))
+    if any(not name.startswith(CODE) for name in letter.attachments):
+        return Draft(
+            request=request, against=("the files sent are not exactly the files of the spec",)
+        )
+    return Draft(
+        request=request,
+        files={name.removeprefix(CODE): data for name, data in letter.attachments.items()},
+        mock=body["mock"],
+    )
 
 
-def _against_files(request: JobRequest, letter: Letter) -> tuple[str, ...]:
+def _against(draft: Draft, request: JobRequest) -> tuple[str, ...]:
+    """What speaks against a draft in whatever dialect it came."""
+    sizes = {CODE + path: len(data) for path, data in draft.files.items()}
+    asked = body_size({"request": request.to_mapping(), "mock": draft.mock}) + BESIDE
+    if not draft.against and not fits(asked, sizes):  # what the owner will be asked with
+        return ("it is more than a letter to the owner carries",)
+    return draft.against or _against_files(request, draft.files)
+
+
+def _against_files(request: JobRequest, files: dict[str, bytes]) -> tuple[str, ...]:
     """The carried files are exactly those of the spec, byte for byte."""
-    files = letter.attachments
-    if set(files) != {CODE + path for path in request.spec.files}:
+    if files.keys() != request.spec.files.keys():
         return ("the files sent are not exactly the files of the spec",)
     if (
         max(map(len, files.values())) > MAX_FILE_BYTES
@@ -90,12 +89,12 @@ def _against_files(request: JobRequest, letter: Letter) -> tuple[str, ...]:
     return tuple(
         f"file {path} is not the one that the spec names"
         for path, expected in request.spec.files.items()
-        if digest_bytes(files[CODE + path]) != expected
+        if digest_bytes(files[path]) != expected
     )
 
 
 class Admission:
-    """Takes `job.submit`."""
+    """Takes a submission in whatever dialect it came: `job.submit`, `pysyft.submit`."""
 
     def __init__(
         self,
@@ -118,9 +117,16 @@ class Admission:
         self._free_bytes = free_bytes
         self._why_waiting = why_waiting
 
-    def prepare(self, letter: Letter) -> Callable[[], None]:
-        """Do what takes time; the rest is returned, to be done inside the transaction."""
-        draft = read_submission(letter)
+    def prepare(
+        self, letter: Letter, read: Callable[[Letter], Draft] = read_submission
+    ) -> Callable[[], None]:
+        """Do what takes time; the rest is returned, to be done inside the transaction.
+
+        Args:
+            letter: hostile.
+            read: understands its dialect.
+        """
+        draft = read(letter)
         request = draft.request
         if request is None:
             return lambda: self._refuse_unread(letter, draft.against)
@@ -130,7 +136,7 @@ class Admission:
         verdict = self._judge(draft, request, letter)
         if verdict.decision != "deny":
             try:
-                self._keep(request, letter)
+                self._keep(request, draft.files)
             except StateError:
                 full = "the domain has no room for another job now: submit it again later"
                 verdict = Verdict(
@@ -142,7 +148,7 @@ class Admission:
 
     def _judge(self, draft: Draft, request: JobRequest, letter: Letter) -> Verdict:
         submitter = self._store.get(letter.sender)
-        against = draft.against
+        against = _against(draft, request)
         if submitter is None:  # the post opens nothing of a sender who is not pinned
             against = ("the sender is not enrolled here",)
         elif request.submitter != letter.sender:
@@ -153,21 +159,19 @@ class Admission:
             return Verdict(decision="deny", reasons=against, policy_version=0)
         return self._laws.screen(request, submitter)
 
-    def _keep(self, request: JobRequest, letter: Letter) -> None:
-        size = sum(map(len, letter.attachments.values()))
+    def _keep(self, request: JobRequest, files: dict[str, bytes]) -> None:
+        size = sum(map(len, files.values()))
         if self._free_bytes() < 2 * size + RESERVE:
             raise StateError("the disk is full", next_step="make room")
-        self._shelf.put(
-            request.spec.code_digest,
-            {path: letter.attachments[CODE + path] for path in request.spec.files},
-        )
+        self._shelf.put(request.spec.code_digest, files)
 
     # ------------------------------------------------------------ inside the transaction
 
     def _refuse_unread(self, letter: Letter, against: tuple[str, ...]) -> None:
         """There is no job to keep, but its sender learns why, when it can be named."""
+        self._store.quarantine(self._clock.now(), letter.sender, "; ".join(against)[:300])
         self._journal.note("submission-refused", submitter=letter.sender, reasons=list(against))
-        request = letter.body.get("request")
+        request = letter.body.get("request", letter.body)
         job_id = request.get("job_id") if isinstance(request, dict) else None
         if not isinstance(job_id, str) or not JOB_ID.fullmatch(job_id):
             return

@@ -1,8 +1,9 @@
 """Every delivery passes here: one transaction each, and a bad one never stops the next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from darkroom.errors import StateError, UnreachableError
+from darkroom.model.draft import Draft
 from darkroom.model.letter import Letter
 from darkroom.node.admit import Admission
 from darkroom.node.balances import Balances
@@ -31,7 +32,15 @@ class Intake:
         quotes: Quotes,
         balances: Balances,
         enrolment: Enrolment,
+        dialects: Mapping[str, Callable[[Letter], Draft]],
     ) -> None:
+        """Connect it.
+
+        Args:
+            store, journal, clock: of the node.
+            admission, review, cancellation, quotes, balances, enrolment: who takes what.
+            dialects: kind of letter -> how a submission of that kind is read.
+        """
         self._store = store
         self._journal = journal
         self._clock = clock
@@ -46,6 +55,8 @@ class Intake:
             "owner.policy": lambda letter: lambda: review.policy(letter),
             "owner.invitation": lambda letter: lambda: enrolment.invitation(letter),
         }
+        for kind, read in dialects.items():
+            self._takers[kind] = lambda letter, read=read: admission.prepare(letter, read)  # type: ignore[misc]
 
     @property
     def kinds(self) -> frozenset[str]:

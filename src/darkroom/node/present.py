@@ -28,6 +28,7 @@ class Presence:
         workers: int,
         why_unfit: Callable[[], str],
         on_card: Callable[[], None],
+        pysyft: Callable[[], dict[str, Any]],
     ) -> None:
         self._store = store
         self._laws = laws
@@ -39,6 +40,7 @@ class Presence:
         self._workers = workers
         self._why_unfit = why_unfit
         self._on_card = on_card
+        self._pysyft = pysyft
         self._published: dict[str, str] = {}
         self._seen: object = None
 
@@ -84,6 +86,7 @@ class Presence:
             "limits": asdict(policy.limits if policy else Limits()),
             "airlock": (policy.airlock if policy else Airlock()).to_mapping(),
             "unfit": self._why_unfit(),
+            "pysyft": self._pysyft(),
         }
 
     def _policy_version(self) -> int:

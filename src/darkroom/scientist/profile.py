@@ -1,15 +1,18 @@
 """What a domain says about itself: its owner, environments, workers and limits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from darkroom.errors import SpecError, UnknownNameError
 from darkroom.model.airlock import Airlock
+from darkroom.model.domain_config import MAX_MODELS, MODEL_NAME
 from darkroom.model.identity import require_name
-from darkroom.model.job import Environment, Limits
+from darkroom.model.job import SHA256, Environment, Limits
+from darkroom.model.json_shape import is_whole
 
 
 MAX_TITLE = 200
+MAX_VERSION = 40
 MAX_ENVIRONMENTS = 32
 
 
@@ -22,6 +25,8 @@ class Profile:
         limits: the most that one worker of a job may use, or None when not said.
         unfit: why it runs no jobs at present, or "".
         airlock: what every output must fit, or None when not said.
+        pysyft: version of PySyft that the domain's endpoint speaks, or "".
+        models: file name -> (sha256, bytes) of models that PySyft jobs may name.
     """
 
     domain: str
@@ -32,6 +37,8 @@ class Profile:
     limits: Limits | None
     unfit: str = ""
     airlock: Airlock | None = None
+    pysyft: str = ""
+    models: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def environment(self, name: str) -> Environment:
         """The environment of that name with the hash that this domain offers.
@@ -67,6 +74,7 @@ def read_profile(domain: str, body: dict[str, Any]) -> Profile:
         if type(workers) is not int or workers < 1:
             raise TypeError("workers")
         limits, airlock = body.get("limits"), body.get("airlock")
+        version, models = _endpoint(body.get("pysyft"))
         return Profile(
             domain=domain,
             title=body["title"][:MAX_TITLE],
@@ -76,9 +84,31 @@ def read_profile(domain: str, body: dict[str, Any]) -> Profile:
             limits=Limits(**limits) if limits else None,
             unfit=str(body.get("unfit") or "")[:MAX_TITLE],
             airlock=Airlock.from_mapping(airlock) if airlock else None,
+            pysyft=version,
+            models=models,
         )
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise SpecError(
             f"the profile of {domain} has missing or mistyped fields",
             next_step=f"ask the owner of {domain} to publish it again",
         ) from error
+
+
+def _endpoint(value: Any) -> tuple[str, dict[str, tuple[str, int]]]:  # noqa: ANN401 - JSON
+    """(version, models) of the PySyft endpoint; ("", {}) when the domain has none."""
+    if value is None:
+        return "", {}
+    models = value["models"]
+    if len(models) > MAX_MODELS:
+        raise TypeError("models")
+    found = {}
+    for name, entry in models.items():
+        if (
+            not isinstance(name, str)
+            or not MODEL_NAME.fullmatch(name)
+            or not SHA256.fullmatch(entry["sha256"])
+            or not is_whole(entry["size"])
+        ):
+            raise TypeError("models")
+        found[name] = (entry["sha256"], entry["size"])
+    return str(value["version"])[:MAX_VERSION], found
