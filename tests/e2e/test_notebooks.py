@@ -22,6 +22,7 @@ NOTEBOOKS = (
     "01_the_mock_data",
     "02_remote_detection",
     "03_remote_training",
+    "04_pysyft_client",
     "11_policy_and_budget",
     "12_try_to_steal_a_frame",
 )

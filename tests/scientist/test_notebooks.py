@@ -32,6 +32,7 @@ def test_the_set_is_complete():
         "01_the_mock_data",
         "02_remote_detection",
         "03_remote_training",
+        "04_pysyft_client",
         "10_the_owners_review",
         "11_policy_and_budget",
         "12_try_to_steal_a_frame",

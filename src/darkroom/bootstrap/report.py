@@ -32,6 +32,7 @@ def build_report(stack: LocalStack, notebooks: Path, *, seconds: float) -> dict[
         "seconds": round(seconds, 1),
         "domains": domains,
         "training": _only(parts, "training"),
+        "pysyft": _only(parts, "pysyft"),
         "mlflow": {
             "uri": stack.mlflow,
             "runs": [
@@ -107,6 +108,13 @@ def describe(report: dict[str, Any], path: Path, console: Console) -> None:
         console.print(
             f"\nTraining on {training['domain']} (dark): AP50 {training['ap50_before']:.3f} -> "
             f"{training['ap50_after']:.3f}; nobody outside saw a frame."
+        )
+    pysyft = report["pysyft"]
+    if pysyft:
+        done = sum(job["status"] == "done" for job in pysyft["jobs"])
+        console.print(
+            f"PySyft's own client (syft {pysyft['version']}): {done} of {len(pysyft['jobs'])} "
+            "jobs done, each released by its owner."
         )
     video = report["video"]
     if video:

@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,14 +21,18 @@ from darkroom.errors import InputError
 
 ROOT = REPOSITORY / "build" / "demo"
 DOMAINS = ("north", "east", "south")
-NOTEBOOKS = (
-    "00_start_here",
-    "01_the_mock_data",
-    "02_remote_detection",
-    "03_remote_training",
-    "11_policy_and_budget",
-    "12_try_to_steal_a_frame",
+# Two at a time, for there are two cores: those that look and count, and those that train.
+LANES = (
+    (
+        "00_start_here",
+        "01_the_mock_data",
+        "02_remote_detection",
+        "11_policy_and_budget",
+        "12_try_to_steal_a_frame",
+    ),
+    ("03_remote_training", "04_pysyft_client"),
 )
+NOTEBOOKS = tuple(sorted(name for lane in LANES for name in lane))
 # How an owner's process begins the lines that say what it was asked, and what it answered.
 TOLD = ("May ", "APPROVED ", "RELEASED ", "REJECTED ", "WITHHELD ")
 ASKED = " asks to run "
@@ -68,9 +73,7 @@ def demo(video: Path | None, model: Path | None, root: Path, keep: bool) -> None
             with _owners_said(stack, say):
                 advance("waiting for MLflow")
                 stack.wait_for_run_log()
-                for name in NOTEBOOKS:
-                    advance(f"notebook {name}")
-                    run_notebook(_run(name, root, stack, video, carried))
+                _run_lanes(lambda name: _run(name, root, stack, video, carried), advance)
                 advance("writing the report")
                 report = build_report(stack, root / "reports", seconds=time.monotonic() - began)
         finally:
@@ -94,6 +97,26 @@ def _carried_model(video: Path | None, model: Path | None) -> Path | None:
             "or set DARKROOM_REAL",
         )
     return carried
+
+
+def _run_lanes(run: Callable[[str], NotebookRun], advance: Callable[[str], None]) -> None:
+    """Every notebook of every lane; the first error ends the demo once the others are through."""
+    broken = threading.Event()
+
+    def follow(lane: tuple[str, ...]) -> None:
+        for name in lane:
+            if broken.is_set():
+                return
+            advance(f"notebook {name}")
+            try:
+                run_notebook(run(name))
+            except BaseException:
+                broken.set()
+                raise
+
+    with ThreadPoolExecutor(len(LANES)) as pool:
+        for done in [pool.submit(follow, lane) for lane in LANES]:
+            done.result()
 
 
 def _run(
