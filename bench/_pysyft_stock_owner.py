@@ -16,7 +16,7 @@ from tests.attack.pysyft.stock.carrier import FolderCarrier, RelayCarrier
 from tests.attack.pysyft.stock.client import prebuilt, run_approved, stock_client
 
 
-OWNER, SCIENTIST = "stocksite@darkroom", "stockscientist@darkroom"
+OWNER, SCIENTIST = "site@stock.example", "scientist@stock.example"
 PAUSE = 0.05
 
 

@@ -108,6 +108,11 @@ MORE: dict[type, dict[str, dict[str, Any]]] = {
         "workers": {"minimum": 1, "maximum": domain_config.MAX_WORKERS},
         "environments": {"minProperties": 1, "propertyNames": NAMED},
         "footage": {"pattern": _whole(domain_config.FOOTAGE)},
+        "models": {
+            "propertyNames": {"pattern": _whole(domain_config.MODEL_NAME)},
+            "additionalProperties": {"type": "string", **LINE},
+            "maxProperties": domain_config.MAX_MODELS,
+        },
     },
     CameraConfig: {
         "id": NAMED,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
+    from darkroom import pysyft as pysyft
     from darkroom.bootstrap.owner import open_desk as open_desk
     from darkroom.bootstrap.owner import open_policy as open_policy
     from darkroom.bootstrap.scientist import connect as connect
@@ -39,6 +40,7 @@ _EXPORTS: dict[str, tuple[str, str]] = {
     "open_policy": ("darkroom.bootstrap.owner", "open_policy"),
     "pictures": ("darkroom.display.pictures", ""),
     "plots": ("darkroom.display.plots", ""),
+    "pysyft": ("darkroom.pysyft", ""),
     "errors": ("darkroom.errors", ""),
     # what a job declares
     "outputs": ("darkroom.model.output", ""),

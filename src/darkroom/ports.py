@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from darkroom.model.dataset import Manifest
+from darkroom.model.handover import Handover
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job import Limits
 from darkroom.model.statement import Statement
@@ -38,12 +39,18 @@ class Keyring(Protocol):
         """The public half, self-consistent (the certificate verifies)."""
         ...
 
+    @property
+    def handovers(self) -> tuple[Handover, ...]:
+        """How these keys came from those before them, oldest first; () for the first ones."""
+        ...
+
     def seal(self, plaintext: bytes, recipient: PublicIdentity) -> bytes:
         """An envelope that only `recipient` opens and that names us as sender."""
         ...
 
     def open(self, envelope: bytes, sender: PublicIdentity) -> bytes:
-        """The plaintext of an envelope sealed by exactly `sender` (the *pinned* identity).
+        """The plaintext of an envelope sealed by exactly `sender` (the *pinned* identity), for
+        us; for a while after a rotation also for our former keys.
 
         Raises:
             EnvelopeError: corrupt, for somebody else, or the inner sender or signature is
@@ -60,21 +67,13 @@ class Verifier(Protocol):
     """Public-key checks that need no secret."""
 
     def check_identity(self, identity: PublicIdentity) -> None:
-        """The bundle's own signatures and the certificate of the statement key hold.
-
-        Raises:
-            TrustError: otherwise.
-        """
+        """The bundle's own signatures and the statement key's certificate hold; or TrustError."""
         ...
 
     def check_statement(
         self, statement: Statement, kind: str, signer: PublicIdentity
     ) -> dict[str, Any]:
-        """The body of a statement of that kind, signed by that signer.
-
-        Raises:
-            TrustError: otherwise.
-        """
+        """The body of a statement of that kind, signed by that signer; or TrustError."""
         ...
 
 
@@ -105,12 +104,16 @@ class Relay(Protocol):
         """Gateway time minus our time in seconds, from the last answer; 0.0 before."""
         ...
 
-    def register(self, identity: PublicIdentity) -> None:
+    def register(self, identity: PublicIdentity, handovers: Sequence[Handover] = ()) -> None:
         """Claim our name in the directory. Again with the same keys: nothing happens.
 
         Raises:
-            NameTakenError: the name is held under other keys.
+            NameTakenError: held under other keys, and no hand-over leads from those to ours.
         """
+        ...
+
+    def handovers(self, name: str) -> tuple[Handover, ...]:
+        """The hand-overs that a name was registered with: a hint, believed link by link."""
         ...
 
     def identity(self, name: str) -> PublicIdentity:

@@ -2,16 +2,27 @@
 
 import contextlib
 import json
+import os
 import stat
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import syft_crypto_python as syc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.adapters.pysyft.keyring import MAX_ENVELOPE, MAX_PLAINTEXT, SycKeyring
-from darkroom.adapters.pysyft.verifier import foreign, load_bundle
+from darkroom.adapters.pysyft import key_file
+from darkroom.adapters.pysyft.keyring import (
+    MAX_ENVELOPE,
+    MAX_FORMER,
+    MAX_PLAINTEXT,
+    OPEN_FOR,
+    SycKeyring,
+)
+from darkroom.adapters.pysyft.verifier import SycVerifier, foreign, load_bundle
 from darkroom.errors import EnvelopeError, InputError, SpecError, StateError
+from darkroom.model.handover import MAX_LINKS
 
 
 ALICE = SycKeyring.generate("alice", "scientist")
@@ -194,3 +205,153 @@ def test_a_keyring_shows_no_key():
 def test_a_name_that_could_deceive_is_refused():
     with pytest.raises(SpecError):
         SycKeyring.generate("аlice", "scientist")
+
+
+# ------------------------------------------------------------------------------- other keys
+
+
+def test_a_rotation_writes_nothing_and_has_words_of_its_own():
+    new = ALICE.rotated(at=1.0)
+
+    assert new.recovery_words
+    assert new.unsaid
+    assert SycKeyring.recover(new.recovery_words, "alice", "scientist").identity == new.identity
+    assert new.identity.fingerprint != ALICE.identity.fingerprint
+
+
+def test_rotated_keys_take_the_place_of_the_old_ones_for_their_owner_alone(tmp_path):
+    path = tmp_path / "keys.json"
+    ALICE.save(path)
+    new = ALICE.rotated(at=1.0)
+    new.supersede(path)
+
+    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+    assert [path] == list(tmp_path.iterdir())
+    back = SycKeyring.load(path)
+    assert (back.identity, back.handovers, back.unsaid) == (new.identity, new.handovers, True)
+    assert new.recovery_words not in path.read_text()
+    assert ALICE._statement_keys[0]["seed"] not in path.read_text()
+
+
+def test_keys_that_nobody_handed_over_to_never_take_the_place(tmp_path):
+    path = tmp_path / "keys.json"
+    ALICE.save(path)
+
+    for other in (MALLORY, SycKeyring.generate("alice", "scientist"), MALLORY.rotated(at=1.0)):
+        with pytest.raises(StateError, match="other keys"):
+            other.supersede(path)
+    assert ALICE.identity == SycKeyring.load(path).identity
+
+
+def test_two_rotations_at_once_leave_one(tmp_path):
+    path = tmp_path / "keys.json"
+    ALICE.save(path)
+    one, other = ALICE.rotated(at=1.0), ALICE.rotated(at=1.0)
+    one.supersede(path)
+
+    with pytest.raises(StateError, match="other keys"):
+        other.supersede(path)
+    assert one.identity == SycKeyring.load(path).identity
+
+
+def test_a_process_that_changes_the_file_keeps_others_out(tmp_path):
+    path = tmp_path / "keys.json"
+    ALICE.save(path)
+
+    with key_file.exclusive(path), pytest.raises(StateError, match="another process"):
+        ALICE.rotated(at=1.0).supersede(path)
+    assert ALICE.identity == SycKeyring.load(path).identity
+
+
+@pytest.mark.parametrize("step", ["open", "fchmod", "fsync", "replace"])
+def test_a_disk_that_fails_anywhere_leaves_the_old_keys(tmp_path, monkeypatch, step):
+    path = tmp_path / "keys.json"
+    ALICE.save(path)
+    fresh = ALICE.rotated(at=1.0)
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if step == "replace":
+        monkeypatch.setattr(Path, "rename", fail)
+    else:
+        plain = getattr(os, step)
+        writes = lambda *a: step != "open" or a[1] & os.O_CREAT  # noqa: E731
+        monkeypatch.setattr(os, step, lambda *a, **k: fail() if writes(*a) else plain(*a, **k))
+    with pytest.raises(StateError, match="could not be written"):
+        fresh.supersede(path)
+    monkeypatch.undo()
+
+    assert ALICE.identity == SycKeyring.load(path).identity
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_former_keys_open_what_is_under_way_and_are_forgotten(tmp_path):
+    hand = [1_000.0]
+    old = SycKeyring.generate("north", "domain").having(now=lambda: hand[0])
+    envelope = ALICE.seal(b"under way", old.identity)
+    path = tmp_path / "keys.json"
+    old.save(path)
+    new = old.rotated(at=hand[0])
+    new.supersede(path)
+    again = SycKeyring.load(path, now=lambda: hand[0])
+
+    assert b"under way" == again.open(envelope, ALICE.identity)
+    assert again.forgotten(at=hand[0]) is again
+    hand[0] += OPEN_FOR
+    with pytest.raises(EnvelopeError):
+        again.open(envelope, ALICE.identity)
+    again.forgotten(at=hand[0]).supersede(path)
+    assert old._jwks["identity_dh"]["d"] not in path.read_text()
+    assert SycKeyring.load(path).handovers == new.handovers
+
+
+def test_a_few_former_keys_are_kept_and_a_bounded_chain():
+    keyring = ALICE
+    for _ in range(MAX_LINKS + 3):
+        keyring = keyring.rotated(at=1.0)
+
+    assert len(keyring.handovers) == MAX_LINKS
+    assert keyring.handovers[-1].number == MAX_LINKS + 3
+    assert len(keyring._former) == MAX_FORMER
+    assert len(json.dumps(keyring._fields(), indent=1)) < key_file.MAX_KEY_FILE
+
+
+def test_a_clock_that_was_set_back_makes_no_hand_over_older_than_the_last():
+    twice = ALICE.rotated(at=100.0).rotated(at=50.0)
+
+    assert [link.at for link in twice.handovers] == [100, 100]
+
+
+def test_words_bring_the_keys_back_and_the_directory_their_history():
+    new = ALICE.rotated(at=1.0)
+    back = SycKeyring.recover(new.recovery_words, "alice", "scientist")
+    check = SycVerifier().check_statement
+
+    assert back.handovers == ()
+    assert back.resumed(new.handovers, check).handovers == new.handovers
+    forged = replace(new.handovers[-1], number=9)
+    assert back.resumed((forged,), check).handovers == ()
+    assert back.resumed(MALLORY.rotated(at=1.0).handovers, check).handovers == ()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda f: f["handovers"].clear(),
+        lambda f: f["handovers"][0]["new"].update(name="bob"),
+        lambda f: f["former"][0].pop("until"),
+        lambda f: f.update(handovers="x"),
+        lambda f: f.pop("unsaid"),
+        lambda f: f.update(more=1),
+    ],
+)
+def test_a_damaged_history_is_said_so(tmp_path, damage):
+    path = tmp_path / "keys.json"
+    ALICE.rotated(at=1.0).save(path)
+    fields = json.loads(path.read_text())
+    damage(fields)
+    path.write_text(json.dumps(fields))
+
+    with pytest.raises(StateError, match="damaged"):
+        SycKeyring.load(path)

@@ -23,6 +23,8 @@ SAFE_YAML = {
     "MappingNode",
     "SafeLoader",
 }
+# What imports a module whose name is a text.
+BY_NAME = {"import_module", "__import__", "find_spec", "run_module", "reload", "exec_module"}
 # The one place that runs submitted code: inside the sandbox, in a process without keys.
 RUNS_SUBMITTED_CODE = "runtime/"
 # The one place that knows PySyft, whose interfaces still change.
@@ -52,11 +54,16 @@ def dotted(node: ast.AST) -> str:
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and module of every import, those in a function or by name in a text as well."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.lineno, node.module
+        elif isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in BY_NAME:
+            names = [*node.args, *(keyword.value for keyword in node.keywords)]
+            constants = [name.value for name in names if isinstance(name, ast.Constant)]
+            yield from ((node.lineno, name) for name in constants if isinstance(name, str))
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[ast.Call, str]]:
@@ -130,6 +137,17 @@ def test_source_stays_clean(path: Path) -> None:
         ("eval('1')", "eval outside"),
         ("import os\nos.environ['A']", "reads the environment"),
         ("import syft_job", "knows PySyft"),
+        ("import os, syft", "knows PySyft"),
+        ("from syft.sync import x", "knows PySyft"),
+        ("def f():\n    import syft_crypto_python as c", "knows PySyft"),
+        ("if TYPE_CHECKING:\n    from syft_rds.client import X", "knows PySyft"),
+        ("import importlib\nimportlib.import_module('syft.sync')", "knows PySyft"),
+        ("from importlib import import_module\nimport_module(name='syft')", "knows PySyft"),
+        ("importlib.import_module('.client', 'syft_rds')", "knows PySyft"),
+        ("__import__('syft_perms')", "knows PySyft"),
+        ("importlib.util.find_spec('syft')", "knows PySyft"),
+        ("runpy.run_module('syft_bg')", "knows PySyft"),
+        ("__import__('pickle')", "imports pickle"),
     ],
 )
 def test_the_test_sees(source: str, said: str) -> None:
@@ -146,6 +164,9 @@ def test_the_test_sees(source: str, said: str) -> None:
         "subprocess.run(['ls'], shell=False)",
         "model.eval()",
         "import json",
+        "from darkroom.runtime import syft_names",
+        "importlib.import_module('darkroom.adapters.pysyft.client')",
+        "print('syft')",
     ],
 )
 def test_the_test_lets_pass(source: str) -> None:

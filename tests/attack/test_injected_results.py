@@ -108,10 +108,10 @@ def poison(bench):
 def test_a_client_that_stops_at_a_bad_letter_never_reads_the_next(bench, monkeypatch):
     judge = Post._judge
 
-    def trusting(self, parcel):
+    def trusting(self, parcel, *, first):
         if parcel.envelope.startswith(b"\xff"):
             raise TrustError("it does not open", next_step="stop")
-        return judge(self, parcel)
+        return judge(self, parcel, first=first)
 
     monkeypatch.setattr(Post, "_judge", trusting)
 

@@ -1,7 +1,9 @@
-"""The rows of the threat model, and the mark of a test that plays one of them.
+"""The rows of the threat model and of the PySyft table, and the mark of a test that plays one.
 
 `attack("T4", "T29", control="on")`: the attack fails because the control stands.
 `attack("T4", control="off")`: the same attack with the control taken away, and it works.
+`attack("A3e", control="off")`: the same attack on the stock PySyft engine; for the few rows
+that the engine stops, too, the test shows that.
 """
 
 from dataclasses import dataclass
@@ -9,6 +11,11 @@ from typing import Any, Literal
 
 
 ROWS = tuple(f"T{number}" for number in range(1, 31))
+PYSYFT_ROWS = (
+    "A1", "A1b", "A2", "A3", "A3b", "A3c", "A3d", "A3e", "A4", "A4b", "A5", "A6", "A6b", "A7",
+    "A8", "A9", "A10", "A10b", "A11", "A12a", "A12b", "A12c", "A12d", "A13", "A14", "A15", "A16",
+    "A17", "A17b", "A17c", "A18",
+)  # fmt: skip
 Control = Literal["on", "off"]
 CONTROLS: tuple[Control, ...] = ("on", "off")
 
@@ -18,7 +25,7 @@ class Mark:
     """What one test attacks.
 
     Attributes:
-        rows: of the threat model, at least one.
+        rows: of one of the two tables, at least one.
         control: whether it is in place.
     """
 
@@ -35,8 +42,11 @@ def read_mark(rows: tuple[Any, ...], named: dict[str, Any]) -> Mark:
     if not rows:
         raise ValueError('it names no row: attack("T3", control="on")')
     for row in rows:
-        if row not in ROWS:
-            raise ValueError(f"{row!r} is no row of the threat model ({ROWS[0]} to {ROWS[-1]})")
+        if row not in ROWS + PYSYFT_ROWS:
+            raise ValueError(
+                f"{row!r} is no row of the threat model ({ROWS[0]} to {ROWS[-1]}), "
+                f"nor of the PySyft table ({PYSYFT_ROWS[0]} to {PYSYFT_ROWS[-1]})"
+            )
     if len(set(rows)) != len(rows):
         raise ValueError("it names a row twice")
     if named.keys() != {"control"} or named["control"] not in CONTROLS:

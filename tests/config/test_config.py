@@ -61,6 +61,12 @@ def test_a_dataset_that_names_no_camera_may_have_any_of_the_domain(tmp_path):
     assert ["door", "fence"] == [*domain.cameras_of(domain.dataset("gate"))]
 
 
+def test_models_have_the_names_of_files_and_no_dataset_is_called_like_one(tmp_path):
+    registered = "title: W\nmodels: {gate.v2.npz: weights.npz, gate.npz.tflite: data/gate.tflite}"
+    domain = config.domain_config(written(tmp_path, GOOD.replace("title: West gate", registered)))
+    assert {"gate.v2.npz": "weights.npz", "gate.npz.tflite": "data/gate.tflite"} == domain.models
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -75,6 +81,16 @@ def test_a_dataset_that_names_no_camera_may_have_any_of_the_domain(tmp_path):
         (("domain: west", "domain: east"), " names domain east in the folder west"),
         (("{tflite: litert}", "{}"), ":3: environments"),
         (("{tflite: litert}", "{tflite: torch}"), ":3: environment tflite"),
+        (("title: West gate", "title: W\nmodels: [a.npz]"), ":3: models is not a mapping"),
+        (("title: West gate", "title: W\nmodels: {a.onnx: x}"), ":3: model 'a.onnx' is no file"),
+        (("title: West gate", "title: W\nmodels: {A.npz: x}"), ":3: model 'A.npz' is no file"),
+        (("title: West gate", "title: W\nmodels: {../a.npz: x}"), ":3: model '../a.npz' is no"),
+        (("title: West gate", "title: W\nmodels: {a.npz: 7}"), ":3: the path of a model"),
+        (("title: West gate", "title: W\nmodels: {gate.npz: x}"), ":3: model gate.npz and a data"),
+        (
+            ("title: West gate", "title: W\nmodels:\n  a.npz: x\n  a.tflite: x"),
+            ":5: model a.tflite and a dataset, or another model",
+        ),
         (("{tflite: litert}", "{TFLite: litert}"), ":3: environment 'TFLite'"),
         (("- id: fence", "- id: door"), ":7: cameras lists door twice"),
         (("- id: fence", "- id: Fence"), ":7: camera 'Fence'"),

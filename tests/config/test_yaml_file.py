@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from darkroom.config.yaml_file import MAX_BYTES, MAX_DEPTH, open_yaml, read_yaml
+from darkroom.config.yaml_file import MAX_BYTES, MAX_DEPTH, open_yaml, parse_yaml, read_yaml
 from darkroom.errors import SpecError
 
 
@@ -76,6 +76,23 @@ def test_what_we_do_not_take_is_refused_with_its_line(folder, case):
     assert caught.value.next_step
 
 
+@pytest.mark.parametrize("case", [name for name in REFUSED if isinstance(REFUSED[name][0], str)])
+def test_a_text_that_somebody_sent_is_read_as_strictly_as_a_file(case):
+    text, said = REFUSED[case]
+    with pytest.raises(SpecError) as caught:
+        parse_yaml(text, "config.yaml")
+    assert caught.value.message.startswith(f"config.yaml{said}")
+
+
+def test_a_text_that_somebody_sent_and_that_no_file_could_hold_is_refused():
+    with pytest.raises(SpecError, match=r"config\.yaml is not UTF-8"):
+        parse_yaml("a: \ud800", "config.yaml")
+
+
+def test_a_text_gives_the_mapping_that_a_file_gives(folder):
+    assert read_yaml(written(folder, TEXT)) == parse_yaml(TEXT, "some.yaml")
+
+
 def test_a_file_that_is_not_there(tmp_path):
     for path in (tmp_path / "none.yaml", tmp_path):
         with pytest.raises(SpecError, match="cannot be read"):
@@ -135,5 +152,9 @@ def test_an_error_about_the_content_gets_file_and_line(folder):
 @example("%YAML 9.9\n---\na: 1")
 def test_any_text_is_a_mapping_or_our_error(folder, text):
     path = written(folder, text.encode("utf-8", "surrogatepass"))
+    content = None
     with contextlib.suppress(SpecError):
-        assert isinstance(open_yaml(path).content, dict)
+        content = open_yaml(path).content
+        assert isinstance(content, dict)
+    with contextlib.suppress(SpecError):
+        assert parse_yaml(text, "some.yaml") == content

@@ -1,28 +1,67 @@
-"""What every `Keyring` and `Verifier` must do. One adapter so far: PySyft's envelopes."""
+"""What every `Keyring` and `Verifier` must do.
 
+One adapter so far, PySyft's envelopes, in every way that its keys come to be: made now, read
+from a file, brought back from words, rotated, and rotated and read from a file.
+"""
+
+import contextlib
+import tempfile
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+import syft_crypto_python as syc
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from darkroom.adapters.pysyft.keyring import SycKeyring
-from darkroom.adapters.pysyft.verifier import SycVerifier
+from darkroom.adapters.pysyft.verifier import SycVerifier, load_bundle
 from darkroom.errors import EnvelopeError, TrustError
+from darkroom.model.handover import follow
 from darkroom.model.identity import PublicIdentity
 
 
-KEYRINGS = {"syc": (SycKeyring.generate, SycVerifier())}
+MIB = 1 << 20
+
+
+def loaded(keyring: SycKeyring) -> SycKeyring:
+    with tempfile.TemporaryDirectory() as folder:
+        keyring.save(Path(folder) / "keys.json")
+        return SycKeyring.load(Path(folder) / "keys.json")
+
+
+def recovered(name, role):
+    words = SycKeyring.generate(name, role).recovery_words
+    return SycKeyring.recover(words, name, role)
+
+
+def rotated(name, role):
+    return SycKeyring.generate(name, role).rotated(at=time.time())
+
+
+KEYRINGS = {
+    "fresh": (SycKeyring.generate, SycVerifier()),
+    "loaded": (lambda name, role: loaded(SycKeyring.generate(name, role)), SycVerifier()),
+    "recovered": (recovered, SycVerifier()),
+    "rotated": (rotated, SycVerifier()),
+    "rotated and loaded": (lambda name, role: loaded(rotated(name, role)), SycVerifier()),
+}
 
 
 @pytest.fixture(params=KEYRINGS, scope="module")
-def maker(request):
-    return KEYRINGS[request.param][0]
+def kind(request):
+    return request.param
 
 
-@pytest.fixture(params=KEYRINGS, scope="module")
-def verifier(request):
-    return KEYRINGS[request.param][1]
+@pytest.fixture(scope="module")
+def maker(kind):
+    return KEYRINGS[kind][0]
+
+
+@pytest.fixture(scope="module")
+def verifier(kind):
+    return KEYRINGS[kind][1]
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +77,13 @@ def north(maker):
 @pytest.fixture(scope="module")
 def mallory(maker):
     return maker("mallory", "scientist")
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65_535, 65_536, 65_537, MIB - 1, MIB])
+def test_every_size_comes_back(alice, north, size):
+    plaintext = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+
+    assert plaintext == north.open(alice.seal(plaintext, north.identity), alice.identity)
 
 
 @given(plaintext=st.binary(max_size=2_000))
@@ -66,6 +112,66 @@ def test_it_opens_only_as_coming_from_its_sender(alice, north, mallory):
 
     with pytest.raises(EnvelopeError):
         north.open(envelope, alice.identity)
+
+
+def test_a_second_recipient_is_refused(alice, north, mallory):
+    both = [
+        syc.EncryptionRecipient(identity=i.name, bundle=load_bundle(i))
+        for i in (north.identity, mallory.identity)
+    ]
+    envelope = bytes(syc.encrypt_message("alice", alice._keys, both, b"x"))
+
+    with pytest.raises(EnvelopeError):
+        north.open(envelope, alice.identity)
+
+
+@pytest.fixture(scope="module")
+def envelope(alice, north):
+    return alice.seal(b"the content", north.identity)
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_a_change_at_any_byte_is_refused_or_changes_nothing(alice, north, envelope, data):
+    """Bytes of the padding carry nothing; any other one and it does not open."""
+    changed = bytearray(envelope)
+    place = data.draw(st.integers(0, len(changed) - 1))
+    changed[place] ^= data.draw(st.integers(1, 255))
+
+    with contextlib.suppress(EnvelopeError):
+        assert b"the content" == north.open(bytes(changed), alice.identity)
+
+
+@given(cut=st.integers(0, 400), noise=st.binary(max_size=50))
+@example(cut=0, noise=b"")
+@settings(max_examples=40, deadline=None)
+def test_what_is_no_envelope_is_refused(alice, north, envelope, cut, noise):
+    with pytest.raises(EnvelopeError):
+        north.open(envelope[:cut] + noise, alice.identity)
+
+
+def test_the_content_of_the_cipher_is_covered(alice, north, envelope):
+    body = bytes(syc.parse_envelope(envelope).ciphertext)
+    place = envelope.rfind(body)
+    assert place > 0
+    for offset in range(len(body)):
+        changed = bytearray(envelope)
+        changed[place + offset] ^= 1
+        with pytest.raises(EnvelopeError):
+            north.open(bytes(changed), alice.identity)
+
+
+def test_the_hand_overs_lead_to_these_keys(alice, verifier, kind):
+    chain = alice.handovers
+
+    assert bool(chain) == kind.startswith("rotated")
+    if chain:
+        assert chain[-1].new == alice.identity
+        assert follow(alice.identity, chain, check=verifier.check_statement) == ()
+        before = SycKeyring.generate("alice", "scientist")
+        after = before.rotated(at=1.0)
+        links = follow(before.identity, after.handovers, check=verifier.check_statement)
+        assert links[-1].new == after.identity
 
 
 def test_an_identity_is_consistent_and_survives_its_json_form(alice, verifier):

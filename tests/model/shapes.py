@@ -236,6 +236,10 @@ def domains(draw):
         "schema": st.just(1),
         "workers": st.integers(1, 64),
         "footage": st.sampled_from(["folder", "s3://north-footage"]),
+        # Longer than the names of datasets that are drawn: a model and a dataset never share one.
+        "models": st.dictionaries(
+            st.sampled_from(["a-detector-of-people.tflite", "weights-of-2026.06.01.npz"]), line
+        ),
         "datasets": st.lists(dataset, max_size=2, unique_by=lambda each: each["name"]),
     }
     mapping = draw(st.fixed_dictionaries(required, optional=optional))

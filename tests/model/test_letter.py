@@ -16,6 +16,7 @@ def test_the_complete_list_of_what_may_be_said():
         "enrol.request": ("scientist", "domain"),
         "enrol.accepted": ("domain", "scientist"),
         "job.submit": ("scientist", "domain"),
+        "pysyft.submit": ("scientist", "domain"),
         "job.cancel": ("scientist", "domain"),
         "job.quote": ("scientist", "domain"),
         "job.quoted": ("domain", "scientist"),
@@ -29,6 +30,10 @@ def test_the_complete_list_of_what_may_be_said():
         "review.request": ("domain", "owner"),
         "release.request": ("domain", "owner"),
         "owner.notice": ("domain", "owner"),
+        "handover.scientist": ("scientist", "domain"),
+        "handover.owner": ("owner", "domain"),
+        "handover.domain": ("domain", "scientist"),
+        "handover.node": ("domain", "owner"),
     }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.errors import (
     IsolationError,
     NameTakenError,
@@ -18,6 +19,7 @@ from darkroom.errors import (
     UnknownNameError,
     UnreachableError,
 )
+from darkroom.model.handover import Former, Handover, follow
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.output import output_from_mapping
 from darkroom.ports import Isolation, Outcome, Parcel, SandboxTask
@@ -51,6 +53,7 @@ class Exchange:
 
     up: bool = True
     identities: dict[str, PublicIdentity] = field(default_factory=dict)
+    chains: dict[str, tuple[Handover, ...]] = field(default_factory=dict)
     mailboxes: dict[str, list[Parcel]] = field(default_factory=dict)
     admitted: dict[str, set[str]] = field(default_factory=dict)
     taken: set[tuple[str, str, str]] = field(default_factory=set)
@@ -80,10 +83,22 @@ class MemoryRelay:
             raise UnreachableError("the gateway is away", next_step="wait")
         return self._at
 
-    def register(self, identity: PublicIdentity) -> None:
+    def register(self, identity: PublicIdentity, handovers=()) -> None:
         known = self._call().identities.setdefault(identity.name, identity)
         if known != identity:
-            raise NameTakenError("held under other keys", next_step="choose another name")
+            try:
+                links = follow(known, handovers, check=SycVerifier().check_statement)
+                if not links or links[-1].new != identity:
+                    raise TrustError("they lead elsewhere", next_step="register those")
+            except TrustError:
+                raise NameTakenError(
+                    "held under other keys", next_step="choose another name"
+                ) from None
+            self._at.identities[identity.name] = identity
+        self._at.chains[identity.name] = tuple(handovers) or self.handovers(identity.name)
+
+    def handovers(self, name: str):
+        return self._call().chains.get(name, ())
 
     def identity(self, name: str) -> PublicIdentity:
         try:
@@ -159,8 +174,22 @@ class MemoryRelay:
 class MemoryPins(dict):
     """The `Pins` of a person in a test."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.past: list[Former] = []
+
     def pin(self, identity: PublicIdentity) -> None:
         self[identity.name] = identity
+
+    def succeed(self, links, at) -> None:
+        for link in links:
+            held = self[link.new.name]
+            assert held.fingerprint == link.old
+            self.past.append(Former(identity=held, until=at, handover=link))
+            self[link.new.name] = link.new
+
+    def former(self, name: str):
+        return tuple(past for past in self.past if past.identity.name == name)
 
     def names(self) -> list[str]:
         return sorted(self)

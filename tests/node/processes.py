@@ -21,6 +21,7 @@ from tests.node.outside import MemoryPins
 
 SOURCE = Path(__file__).parents[2] / "src"
 DEADLINE = 60.0
+TINY_MODEL = b"seven b"
 _COMMAND = "import sys; from darkroom.cli import main; sys.argv[0] = 'darkroom'; main()"
 
 
@@ -54,12 +55,21 @@ def call(*arguments: object) -> subprocess.CompletedProcess[str]:
 class Running:
     """A process whose lines can be waited for."""
 
-    def __init__(self, *arguments: object) -> None:
+    def __init__(self, *arguments: object, more: dict[str, str] | None = None) -> None:
+        """Start it.
+
+        Args:
+            arguments: of the command.
+            more: environment; `PYTHONPATH` comes before our own.
+        """
+        ours = environment()
+        if more and "PYTHONPATH" in more:
+            more = {**more, "PYTHONPATH": f"{more['PYTHONPATH']}:{ours['PYTHONPATH']}"}
         self.lines: list[str] = []
         self._grew = threading.Condition()
         self.process = subprocess.Popen(
             command(*arguments),
-            env=environment(),
+            env={**ours, **(more or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -164,9 +174,11 @@ class Caller:
 def write_domain(folder: Path, workers: int = 1) -> Path:
     place = folder / "domains" / "north"
     place.mkdir(parents=True)
+    (folder / "tiny.npz").write_bytes(TINY_MODEL)
     (place / "domain.yaml").write_text(
         f"domain: north\ntitle: North\nworkers: {workers}\n"
         "environments: {tflite: litert}\nfootage: folder\n"
+        f"models: {{tiny.npz: {folder / 'tiny.npz'}}}\n"
     )
     return place
 

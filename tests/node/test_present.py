@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
-from tests.node.village import LOCK, card_of
+from darkroom.model.canonical import digest_bytes
+from tests.node.village import LOCK, MODEL, card_of
 
 
 def test_the_profile_and_the_cards_are_signed_and_published(village):
@@ -20,6 +21,10 @@ def test_the_profile_and_the_cards_are_signed_and_published(village):
         "limits": village.policy().to_mapping()["limits"],
         "airlock": village.policy().airlock.to_mapping(),
         "unfit": "",
+        "pysyft": {
+            "version": "0.10.0",
+            "models": {"detector.tflite": {"sha256": digest_bytes(MODEL), "size": len(MODEL)}},
+        },
     }
     card = village.exchange.cards["north", "plaza"]
     assert SycVerifier().check_statement(card, "card", village.keyring.identity) == (

@@ -2,20 +2,35 @@
 
 import json
 import secrets
+import subprocess
+import sys
 import threading
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from darkroom.adapters.clock import SystemClock
+from darkroom.adapters.pysyft.address import address_of
+from darkroom.adapters.pysyft.declaration import Declaration
 from darkroom.adapters.pysyft.keyring import SycKeyring
+from darkroom.adapters.pysyft.submitted_folder import read_folder
+from darkroom.adapters.pysyft.translation import JOB_PARAMETER, translate
+from darkroom.adapters.pysyft.wire import SUPPORTED, read_proposal
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
+from darkroom.config import parse_yaml
 from darkroom.errors import DarkroomError
+from darkroom.model.approval_rule import Allowed, ApprovalRule
+from darkroom.model.canonical import digest_bytes
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job import Environment, JobRequest
+from darkroom.model.output import Scalars
 from darkroom.model.site_policy import SitePolicy
 from darkroom.post.invitation import Invitation
+from tests.adapters.pysyft.messages import job, message
 from tests.node.processes import (
+    TINY_MODEL,
     Caller,
     Running,
     call,
@@ -27,6 +42,7 @@ from tests.node.village import AMPLE, CODE, card_of, rule, spec, tiny_footage
 
 
 pytestmark = pytest.mark.e2e
+HIDDEN_SYFT = Path(__file__).parent / "hidden_syft"
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +75,10 @@ def town(tmp_path_factory):
         town.alice.relay.close()
 
 
-def serve(town, state=None):
+def serve(town, state=None, more=None):
     return Running(
         "node", "serve", "--state", state or town.state,
-        "--domain", town.domain, "--gateway", town.address,
+        "--domain", town.domain, "--gateway", town.address, more=more,
     )  # fmt: skip
 
 
@@ -96,7 +112,8 @@ def begin(town, node) -> None:
             "rules": [
                 rule(the_spec(town, **more).code_digest).to_mapping()
                 for more in ({}, {"split": "camera"})
-            ],
+            ]
+            + [pysyft_rule(town).to_mapping()],
             "budgets": [AMPLE.to_mapping()],
         }
     )
@@ -108,6 +125,55 @@ def begin(town, node) -> None:
 def the_spec(town, **more):
     environment = Environment(name="tflite", lock_hash=town.lock_hash)
     return spec(environment=environment, **more)
+
+
+PYSYFT_SCRIPT = """\
+import json
+import syft as sy
+
+with open(sy.resolve_dataset_file_path("plaza")) as file:
+    cameras = json.load(file)["cameras"]
+with open("outputs/counts.json", "w") as file:
+    frames = sum(camera["frames"] for camera in cameras)
+    json.dump({"frames": frames, "bytes": sy.resolve_dataset_file_path("tiny").stat().st_size}, file)
+"""
+
+
+def pysyft_declaration(town) -> Declaration:
+    return Declaration(
+        dataset="plaza",
+        dataset_version=town.manifest.version,
+        environment=Environment(name="tflite", lock_hash=town.lock_hash),
+        outputs={"counts": Scalars(names=("frames", "bytes"))},
+        models={"tiny.npz": digest_bytes(TINY_MODEL)},
+    )
+
+
+def pysyft_message() -> bytes:
+    return message(job(code={"main.py": PYSYFT_SCRIPT}))
+
+
+def pysyft_rule(town) -> ApprovalRule:
+    """Approves that script under any name."""
+    folder = read_folder(
+        read_proposal(pysyft_message()), sender=address_of("alice"), datasite=address_of("north"),
+        parse_yaml=parse_yaml,
+    )  # fmt: skip
+    request = translate(
+        folder, pysyft_declaration(town), job_id="0" * 32, submitter="alice",
+        submitter_fingerprint=town.alice.keyring.identity.fingerprint, domain="north",
+    )  # fmt: skip
+    any_name = {JOB_PARAMETER: Allowed(anything=True)}
+    return replace(rule(request.spec.code_digest), parameters=any_name)
+
+
+def submit_pysyft(town) -> str:
+    body = {
+        "job_id": secrets.token_hex(16), "job_name": "count", "syft": SUPPORTED,
+        "declaration": pysyft_declaration(town).to_mapping(), "mock": {},
+    }  # fmt: skip
+    town.alice.say("pysyft.submit", body, {"message": pysyft_message()})
+    return body["job_id"]
 
 
 def submit(town, **more) -> str:
@@ -140,6 +206,47 @@ def test_a_job_from_submission_to_result_and_an_idle_node_is_small(town):
         for word in ("serving", "plaza", "2 released", "network", "policy"):
             assert word in shown
         assert node.stop() == 0
+
+
+def test_with_syft_hidden_a_node_serves_pysyft_jobs(town, tmp_path):
+    """It reads PySyft's messages without PySyft: of its packages it loads the envelopes alone."""
+    hidden = {"PYTHONPATH": str(HIDDEN_SYFT), "LOADED_MODULES": str(tmp_path)}
+    with serve(town, more=hidden) as node:
+        begin(town, node)
+        result = town.alice.await_letter("job.result", submit_pysyft(town))
+        assert result.attachments == {"output/counts": b'{"bytes":7,"frames":18}'}
+        own = tmp_path / f"{node.process.pid}.json"
+        assert node.stop() == 0
+    told = json.loads(own.read_text())
+    assert told["argv"][:3] == ["darkroom", "node", "serve"]
+    assert told["refused"] == []
+    loaded = {name.partition(".")[0] for name in told["modules"]}
+    assert {name for name in loaded if name.startswith(("syft", "google"))} == {
+        "syft_crypto_python"
+    }
+    assert {"darkroom.adapters.pysyft.endpoint", "syft_crypto_python"} <= {*told["modules"]}
+
+
+def test_what_hides_syft_does_hide_it(tmp_path):
+    """From all but the adapter: so a node that ran behind it needs no more than it got."""
+    asked = "import syft_crypto_python"
+    for code, found in (
+        (asked, False),
+        ("import importlib; importlib.import_module('syft')", False),
+        ("__name__ = 'darkroom.node.run'; import syft_rds", False),
+        (f"exec({asked!r}, {{'__name__': 'darkroom.adapters.pysyft.keyring'}})", True),
+    ):
+        ran = subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONPATH": str(HIDDEN_SYFT), "LOADED_MODULES": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ran.returncode == 0) is found, ran.stderr
+        assert found or "is hidden from" in ran.stderr
+    told = [json.loads(path.read_text())["refused"] for path in tmp_path.iterdir()]
+    assert sorted(map(len, told)) == [0, 1, 1, 1]
 
 
 def test_two_processes_never_share_a_state_folder(town):

@@ -69,9 +69,9 @@ def test_a_gateway_that_is_away_is_said_once_and_waited_for(village, monkeypatch
     tries = threading.Semaphore(0)
     plain = village.relay.register
 
-    def register(identity):
+    def register(*identity):
         tries.release()
-        plain(identity)
+        plain(*identity)
 
     monkeypatch.setattr(village.relay, "register", register)
     with serving(village):

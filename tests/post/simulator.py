@@ -14,6 +14,7 @@ from darkroom.errors import (
     UnreachableError,
 )
 from darkroom.model.canonical import digest_bytes
+from darkroom.model.handover import Former, follow
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.statement import Statement
 from darkroom.ports import Parcel
@@ -40,9 +41,21 @@ class MemoryPins:
 
     def __init__(self, *identities: PublicIdentity) -> None:
         self.held = {i.name: i for i in identities}
+        self.past: list[Former] = []
 
     def get(self, name: str) -> PublicIdentity | None:
         return self.held.get(name)
+
+    def succeed(self, links, at) -> None:
+        for link in links:
+            held = self.held[link.new.name]
+            if held.fingerprint != link.old:
+                raise TrustError("the pin has changed meanwhile", next_step="look again")
+            self.past.append(Former(identity=held, until=at, handover=link))
+            self.held[link.new.name] = link.new
+
+    def former(self, name: str):
+        return tuple(past for past in self.past if past.identity.name == name)
 
     def pin(self, identity: PublicIdentity) -> None:
         if self.held.setdefault(identity.name, identity).fingerprint != identity.fingerprint:
@@ -58,6 +71,7 @@ class Gateway:
 
     clock: HandClock
     directory: dict[str, PublicIdentity] = field(default_factory=dict)
+    chains: dict[str, tuple] = field(default_factory=dict)  # name -> its hand-overs
     mailboxes: dict[str, list[Parcel]] = field(default_factory=dict)
     admitted: set[tuple[str, str]] = field(default_factory=set)  # (recipient, sender)
     tickets: dict[tuple[str, str], str] = field(default_factory=dict)  # -> who redeemed
@@ -113,10 +127,23 @@ class MemoryRelay:
     def clock_offset(self) -> float:
         return self.gateway.offset
 
-    def register(self, identity: PublicIdentity) -> None:
+    def register(self, identity: PublicIdentity, handovers=()) -> None:
         self._reach()
-        if self.gateway.directory.setdefault(identity.name, identity) != identity:
-            raise NameTakenError(f"{identity.name} is taken", next_step="choose another")
+        held = self.gateway.directory.setdefault(identity.name, identity)
+        if held != identity:
+            try:
+                links = follow(held, handovers, check=SycVerifier().check_statement)
+                if not links or links[-1].new != identity:
+                    raise TrustError("they lead elsewhere", next_step="register those")
+            except TrustError:
+                taken = f"{identity.name} is taken"
+                raise NameTakenError(taken, next_step="choose another") from None
+            self.gateway.directory[identity.name] = identity
+        self.gateway.chains[identity.name] = tuple(handovers) or self.handovers(identity.name)
+
+    def handovers(self, name: str):
+        self._reach()
+        return self.gateway.chains.get(name, ())
 
     def identity(self, name: str) -> PublicIdentity:
         self._reach()

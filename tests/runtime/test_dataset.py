@@ -27,6 +27,11 @@ def test_what_a_dataset_says_about_itself(face: Path) -> None:
     assert (len(data), data.count("gate"), data.count(split="test", every=2)) == (16, 8, 4)
 
 
+def test_a_dataset_opens_by_the_path_of_its_manifest(face: Path) -> None:
+    assert len(Dataset(face / "manifest.json")) == len(Dataset(face))
+    assert next(Dataset(str(face / "manifest.json")).frames()).camera == "gate"
+
+
 def test_frames_come_in_order_with_their_facts(face: Path) -> None:
     frames = list(Dataset(face).frames("yard"))
 

@@ -55,6 +55,7 @@ class Exchange:
     profiles: dict[str, Any] = field(default_factory=dict)
     cards: dict[str, list[Any]] = field(default_factory=dict)
     identities: dict[str, Any] = field(default_factory=dict)
+    chains: dict[str, Any] = field(default_factory=dict)  # name -> its hand-overs
     down: bool = False
     cursor: int = 0
     # What the domains do, and how time passes, while somebody waits for a letter.
@@ -85,6 +86,9 @@ class MemoryRelay:
         if name not in self._up().identities:
             raise UnknownNameError(f"no {name}", next_step="check")
         return self.exchange.identities[name]
+
+    def handovers(self, name):
+        return self._up().chains.get(name, ())
 
     def send(self, recipient, envelope_id, envelope, *, expires_in):
         exchange = self._up()
@@ -283,7 +287,9 @@ def bench(tmp_path, keys) -> Bench:
         return Session(
             identity=keys["alice"].identity,
             gateway="http://127.0.0.1:1",
-            catalogue=Catalogue(relay=relay, verifier=verifier, pins=pins),
+            catalogue=Catalogue(
+                relay=relay, verifier=verifier, pins=pins, successor=post.successor
+            ),
             post=post,
             collector=Collector(post=post, pins=pins, store=store, verifier=verifier, clock=clock),
             store=store,

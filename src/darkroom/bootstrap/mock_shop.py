@@ -5,21 +5,24 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from darkroom.errors import StateError
+from darkroom.errors import OutputError, StateError
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.output import output_to_mapping
 from darkroom.runtime import Dataset
 from darkroom.runtime.inspection import MANIFEST
 from darkroom.runtime.local import LocalOutcome, run_task_locally
+from darkroom.runtime.parts import read_part
 from darkroom.scientist.mock import mock_face
 from darkroom.scientist.mock_run import MockOutcome, MockTask
 
 
 WORKERS = 2  # a job that may be split is split, so that its merge is tried as well
 SEED = 0
+T = TypeVar("T")
 
 
 class MockFaces:
@@ -55,11 +58,25 @@ class LocalMockRunner:
 
     def __call__(self, task: MockTask) -> MockOutcome:
         """Run to the end or to a limit; never raises for what the job does."""
+        return self._in_a_folder(lambda work: _Run(task, work).outcome())
+
+    def discover(self, task: MockTask) -> tuple[MockOutcome, Any]:
+        """Run a job whose outputs nobody has declared yet.
+
+        Args:
+            task: with a `merge`, so that the return value is kept as it is; it is not called.
+
+        Returns:
+            How it ended, and what it returned (None unless it is done).
+        """
+        return self._in_a_folder(lambda work: _Run(task, work).returned())
+
+    def _in_a_folder(self, run: Callable[[Path], T]) -> T:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             work = Path(tempfile.mkdtemp(prefix="run-", dir=self._folder))
             try:
-                return _Run(task, work).outcome()
+                return run(work)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
         except OSError as error:
@@ -79,10 +96,7 @@ class _Run:
     def outcome(self) -> MockOutcome:
         """All programs, one after the other."""
         task, work = self._task, self._work
-        for path, data in task.files.items():
-            target = work / "code" / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
+        self._lay_out()
         face = Dataset(task.face)
         groups: list[list[str] | None] = [None]
         if task.split:
@@ -102,6 +116,27 @@ class _Run:
         if bad is not None:
             return self._ended(bad.status, bad.limit, bad.error_class)
         return self._inspected(final, face.count())
+
+    def returned(self) -> tuple[MockOutcome, Any]:
+        """The job alone, and what it returned."""
+        self._lay_out()
+        ran = self._run(0, None)
+        self._note(ran)
+        self._seconds = ran.seconds
+        if ran.status != "done":
+            return self._ended(ran.status, ran.limit, ran.error_class), None
+        try:
+            value = read_part(self._work / "parts" / "0")
+        except OutputError as error:
+            return self._ended("failed", error.message, "OutputError"), None
+        frames = Dataset(self._task.face).count()
+        return replace(self._ended("done", "", ""), frames=frames), value
+
+    def _lay_out(self) -> None:
+        for path, data in self._task.files.items():
+            target = self._work / "code" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
 
     def _inspected(self, final: Path, frames: int) -> MockOutcome:
         kept = self._work / "kept"

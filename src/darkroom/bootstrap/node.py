@@ -14,7 +14,7 @@ from typing import Any
 
 from darkroom.adapters.clock import SystemClock
 from darkroom.adapters.http.relay import HttpRelay
-from darkroom.adapters.pysyft.endpoint import PysyftEndpoint, RegisteredModel
+from darkroom.adapters.pysyft.endpoint import PysyftEndpoint
 from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sandbox.installed import pins as pins_of
@@ -23,11 +23,12 @@ from darkroom.adapters.sandbox.runtimes import describe_runtime
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
 from darkroom.bootstrap import privileges
 from darkroom.bootstrap.footage import open_footage
+from darkroom.bootstrap.keys import open_keys
 from darkroom.bootstrap.node_assembly import Parts, assemble
 from darkroom.bootstrap.node_mocks import NodeMocks
+from darkroom.bootstrap.registered_models import registered_models
 from darkroom.config import REPOSITORY, parse_yaml
 from darkroom.errors import SpecError, StateError
-from darkroom.model.canonical import digest_bytes
 from darkroom.model.domain_config import DomainConfig
 from darkroom.model.identity import PublicIdentity
 from darkroom.ports import FootageStore, Runtime, Sandbox
@@ -89,11 +90,11 @@ def initialise(
             store.set_fact("gateway", gateway)
     finally:
         store.close()
-    _keep_owner(state)
+    keep_owner(state)
     return keyring
 
 
-def _keep_owner(state: Path) -> None:
+def keep_owner(state: Path) -> None:
     """What root changes in a node's folder stays the node's."""
     if os.geteuid() == 0:
         privileges.hand_over(state, state.stat().st_uid)
@@ -118,39 +119,27 @@ def offered_runtimes(domain: DomainConfig) -> dict[str, Runtime]:
 
 
 def pysyft_endpoint(
-    domain: DomainConfig, pins: Callable[[str], PublicIdentity | None]
-) -> PysyftEndpoint:
-    """The PySyft endpoint of a domain, with the models that `domain.yaml` registers.
+    domain: DomainConfig,
+) -> Callable[[Callable[[str], PublicIdentity | None]], PysyftEndpoint]:
+    """What makes the PySyft endpoint of a domain from its pins.
+
+    All files that it needs are read or opened here, before root is given up.
 
     Raises:
         StateError: a registered model cannot be read.
     """
-    return PysyftEndpoint(
+    installed = {
+        name: pins_of(_lock(name, interpreter).read_bytes())
+        for name, interpreter in domain.environments.items()
+    }
+    models = registered_models(domain)
+    return lambda pins: PysyftEndpoint(
         domain=domain.domain,
         pins=pins,
         parse_yaml=parse_yaml,
-        installed=lambda name: installed_versions(domain, name),
-        models={name: _registered(name, path) for name, path in domain.models.items()},
+        installed=lambda name: installed.get(name, {}),
+        models=models,
     )
-
-
-def installed_versions(domain: DomainConfig, environment: str) -> dict[str, str]:
-    """Distribution -> version of a prebuilt environment; {} for one that is not offered."""
-    if environment not in domain.environments:
-        return {}
-    return pins_of(_lock(environment, domain.environments[environment]).read_bytes())
-
-
-def _registered(name: str, path: str) -> RegisteredModel:
-    file = Path(path) if Path(path).exists() else REPOSITORY / path
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise StateError(
-            f"the model {name} cannot be read: {error.strerror}",
-            next_step="correct its path under models: in domain.yaml",
-        ) from error
-    return RegisteredModel(sha256=digest_bytes(data), size=len(data), read=file.read_bytes)
 
 
 @contextlib.contextmanager
@@ -195,6 +184,7 @@ def serve(
     state = state.resolve()
     with locked(state), contextlib.ExitStack() as closing:
         runtimes = offered_runtimes(domain)
+        endpoint = pysyft_endpoint(domain)
         rooted = os.geteuid() == 0
         users = privileges.claim_users(state) if rooted else None
         more: dict[str, Any] = {"first_uid": users.jobs} if users else {}
@@ -213,7 +203,7 @@ def serve(
             privileges.open_way(privileges.needed_paths(state))
             privileges.drop_to(users.node)
             say(f"{domain.domain}: own user {users.node}, root given up")
-        _serve(state, domain, gateway, say, sandbox, footage, runtimes, closing)
+        _serve(state, domain, gateway, say, sandbox, footage, runtimes, endpoint, closing)
 
 
 def _serve(
@@ -224,9 +214,10 @@ def _serve(
     sandbox: Sandbox,
     footage: FootageStore,
     runtimes: Mapping[str, Runtime],
+    endpoint: Callable[[Callable[[str], PublicIdentity | None]], PysyftEndpoint],
     closing: contextlib.ExitStack,
 ) -> None:
-    keyring = SycKeyring.load(state / KEYS)
+    keyring = open_keys(state / KEYS)
     if keyring.identity.name != domain.domain:
         raise StateError(
             f"{state} is the state of {keyring.identity.name}, not of {domain.domain}",
@@ -249,7 +240,7 @@ def _serve(
             free_bytes=lambda: shutil.disk_usage(state).free,
             mock=NodeMocks(state / "mocks"),
             pause=hold,
-            endpoint=pysyft_endpoint(domain, store.get),
+            endpoint=endpoint(store.get),
         ),
         state=state,
         title=domain.title,

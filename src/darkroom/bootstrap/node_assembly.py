@@ -19,6 +19,7 @@ from darkroom.node.charge import Charge
 from darkroom.node.code_shelf import CodeShelf
 from darkroom.node.disclose import Disclosure
 from darkroom.node.enrol import Enrolment
+from darkroom.node.followed_keys import FollowedKeys
 from darkroom.node.intake import Intake
 from darkroom.node.journal import Journal
 from darkroom.node.keep import Housekeeping
@@ -34,6 +35,7 @@ from darkroom.node.service import Service
 from darkroom.node.walls import Walls
 from darkroom.ports import Clock, FootageStore, Keyring, Relay, Runtime, Sandbox, Verifier
 from darkroom.post import Post
+from darkroom.post.succession import Succession
 
 
 SIGNED_POLICY = "policy.signed.json"  # a letter box in the state folder
@@ -187,6 +189,8 @@ def assemble(
         pysyft=parts.endpoint.profile,
     )
 
+    followed = FollowedKeys(store=store, journal=journal, laws=laws, clock=clock)
+
     def post() -> Post:
         return Post(
             relay=parts.relay,
@@ -195,10 +199,19 @@ def assemble(
             pins=store,
             clock=clock,
             on_warning=say,
+            succession=Succession(
+                relay=parts.relay,
+                verifier=parts.verifier,
+                pins=store,
+                clock=clock,
+                accepted=followed.accept,
+                refused=followed.refuse,
+            ),
         )
 
     service = Service(
         identity=identity,
+        handovers=keyring.handovers,
         store=store,
         journal=journal,
         intake=intake,
@@ -210,7 +223,7 @@ def assemble(
             relay=parts.relay,
             clock=clock,
             state=state,
-            fingerprint=identity.fingerprint,
+            keyring=keyring,
         ),
         runner=runner,
         walls=walls,

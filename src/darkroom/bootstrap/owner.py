@@ -15,11 +15,13 @@ from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sqlite.owner_store import SqliteOwnerStore
 from darkroom.adapters.sqlite.pins import SqlitePins
+from darkroom.bootstrap.keys import open_keys
 from darkroom.config import policy_proposal, sound_policy
 from darkroom.display.review_page import review_fragment
 from darkroom.display.review_text import plain_text
 from darkroom.errors import DeniedError, InputError, SpecError, StateError
 from darkroom.model.identity import PublicIdentity, require_name
+from darkroom.model.owner_case import Notice
 from darkroom.model.site_policy import SitePolicy
 from darkroom.owner.desk import Desk, Shown
 from darkroom.owner.mailroom import Mailroom, pinned_domain
@@ -133,7 +135,7 @@ def owner_identity(state: Path) -> PublicIdentity:
 
 def reviews_only(state: Path) -> bool:
     """Whether the keys here are those of a reviewer beside the owner."""
-    return bool(_settings(state).get("reviewer"))
+    return bool(read_settings(state).get("reviewer"))
 
 
 def read_public_identity(path: Path) -> PublicIdentity:
@@ -194,7 +196,7 @@ def pin_domain(state: Path, identity: PublicIdentity) -> None:
         InputError: it is of another domain.
         TrustError: another key is pinned under that name.
     """
-    settings = _settings(state)
+    settings = read_settings(state)
     if identity.role != "domain" or identity.name != settings["domain"]:
         raise InputError(
             f"{identity.name} ({identity.role}) is not the domain {settings['domain']}",
@@ -207,7 +209,7 @@ def pin_domain(state: Path, identity: PublicIdentity) -> None:
 def pinned_domain_identity(state: Path) -> PublicIdentity | None:
     """The domain's pinned identity, if it was pinned."""
     with _pins(state) as pins:
-        return pins.get(_settings(state)["domain"])
+        return pins.get(read_settings(state)["domain"])
 
 
 @contextmanager
@@ -218,8 +220,8 @@ def open_office(state: Path, *, suffix: str = "") -> Iterator[Office]:
         state: the folder that `init_owner` made.
         suffix: ends each command line that is shown.
     """
-    settings = _settings(state)
-    keyring = SycKeyring.load(state / KEYS)
+    settings = read_settings(state)
+    keyring = open_keys(state / KEYS)
     clock, verifier = SystemClock(), SycVerifier()
     store = SqliteOwnerStore(state / STORE)
     pins = SqlitePins(state / PINS)
@@ -234,7 +236,16 @@ def open_office(state: Path, *, suffix: str = "") -> Iterator[Office]:
         mailroom = Mailroom(
             domain=domain,
             store=store,
-            post=Post(relay=relay, keyring=keyring, verifier=verifier, pins=pins, clock=clock),
+            post=Post(
+                relay=relay,
+                keyring=keyring,
+                verifier=verifier,
+                pins=pins,
+                clock=clock,
+                on_warning=lambda text: store.add_notice(
+                    Notice(at=clock.now(), level="warning", text=text)
+                ),
+            ),
             relay=relay,
             keyring=keyring,
             verifier=verifier,
@@ -314,7 +325,12 @@ def state_suffix(state: Path) -> str:
     return f" --state {shlex.quote(str(state))}"
 
 
-def _settings(state: Path) -> dict[str, Any]:
+def read_settings(state: Path) -> dict[str, Any]:
+    """Domain, gateway and role of an owner's state.
+
+    Raises:
+        StateError: there is none, or it is not complete.
+    """
     if not (state / STORE).exists():
         raise StateError(
             f"there is no data owner in {state}",

@@ -15,6 +15,7 @@ from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sqlite.pins import SqlitePins
 from darkroom.adapters.sqlite.scientist_store import SqliteScientistStore
+from darkroom.bootstrap.keys import open_keys
 from darkroom.bootstrap.mock_shop import LocalMockRunner, MockFaces
 from darkroom.bootstrap.scientist_display import ScientistRenderer, register_with_notebook
 from darkroom.display.progress import Mode, choose_progress
@@ -30,7 +31,7 @@ from darkroom.scientist.collect import Collector
 from darkroom.scientist.session import Session
 
 
-PROFILE = "profile.json"
+PROFILE, KEYS, PINS, STORE = "profile.json", "keys.json", "pins.sqlite", "jobs.sqlite"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +71,9 @@ def connect(
     folder = Path(home) if home is not None else config.scientist_home()
     address = config.tracking_uri() if run_log is None else run_log
     profile = read_profile(folder)
-    keyring = SycKeyring.load(folder / "keys.json")
+    keyring = open_keys(folder / KEYS)
     relay, verifier, clock = _relay(profile, keyring), SycVerifier(), SystemClock()
-    pins, store = SqlitePins(folder / "pins.sqlite"), SqliteScientistStore(folder / "jobs.sqlite")
+    pins, store = SqlitePins(folder / PINS), SqliteScientistStore(folder / STORE)
     post = Post(
         relay=relay, keyring=keyring, verifier=verifier, pins=pins, clock=clock, on_warning=_say
     )
@@ -81,7 +82,7 @@ def connect(
     session = Session(
         identity=keyring.identity,
         gateway=profile.gateway,
-        catalogue=Catalogue(relay=relay, verifier=verifier, pins=pins),
+        catalogue=Catalogue(relay=relay, verifier=verifier, pins=pins, successor=post.successor),
         post=post,
         collector=Collector(post=post, pins=pins, store=store, verifier=verifier, clock=clock),
         store=store,
@@ -122,7 +123,7 @@ def enrol(line: str, home: Path, *, hosted: bool = False) -> Enrolled:
     keyring, words = _keyring(home, invitation.scientist, hosted=hosted)
     profile = ScientistProfile(name=keyring.identity.name, gateway=invitation.gateway)
     clock, verifier = SystemClock(), SycVerifier()
-    relay, pins = _relay(profile, keyring), SqlitePins(home / "pins.sqlite")
+    relay, pins = _relay(profile, keyring), SqlitePins(home / PINS)
     try:
         domain = enrol_with(
             invitation, relay=relay, keyring=keyring, verifier=verifier, pins=pins, clock=clock
@@ -159,9 +160,9 @@ def read_profile(home: Path) -> ScientistProfile:
 
 
 def _keyring(home: Path, name: str, *, hosted: bool) -> tuple[SycKeyring, str]:
-    path = home / "keys.json"
+    path = home / KEYS
     if path.exists():
-        return SycKeyring.load(path), ""
+        return open_keys(path), ""
     keyring = SycKeyring.generate(name, "scientist", hosted=hosted)
     keyring.save(path)
     return keyring, keyring.recovery_words

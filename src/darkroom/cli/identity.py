@@ -1,6 +1,7 @@
 """`darkroom identity …`: key files and pins, whoever they belong to."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -50,6 +51,44 @@ def recover(file: Path, name: str, role: Role, hosted: bool, words: str) -> None
 
 
 @identity.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("--yes", is_flag=True, help="Do not ask whether the words are written down.")
+def rotate(folder: Path, yes: bool) -> None:  # noqa: FBT001  # click passes it
+    """Give the identity in FOLDER new keys, signed over with the old ones.
+
+    FOLDER is a scientist's home, a data owner's or reviewer's state, or the state of a node
+    that is stopped. Everybody who has pinned you follows by themselves. Cut off anywhere, it
+    is finished by the same command. Other programs of yours on FOLDER must be started again.
+    """
+    from darkroom.bootstrap.rotation import rotate as do_rotate
+
+    def show(old: PublicIdentity, new: PublicIdentity, words: str) -> None:
+        _describe(old)
+        click.echo("will be followed by")
+        _describe(new)
+        click.echo("\nNew recovery words; the old ones bring back nothing that counts any more.")
+        click.echo("Write them down; they are not shown again:\n")
+        click.echo(f"  {words}\n")
+        sys.stdout.flush()
+        if not yes:
+            click.confirm("Are they written down?", abort=True)
+
+    done = do_rotate(folder, show)
+    if done.resumed:
+        click.echo("the rotation that was cut off is finished; its words were shown then")
+    click.echo(f"in force: {done.identity.fingerprint}")
+    click.echo(f"told by letter: {', '.join(done.told) or 'nobody is pinned here'}")
+    if done.identity.role == "domain":
+        click.echo("invitations that nobody has used yet are void: let the owner invite again")
+    if done.identity.role == "owner":
+        click.echo(
+            "a reviewer votes again once the data owner signs a policy with the new fingerprint"
+        )
+    if done.note:
+        click.echo(done.note, err=True)
+
+
+@identity.command()
 @_file
 @click.option("--public", is_flag=True, help="Print the public identity as JSON, nothing else.")
 def show(file: Path, public: bool) -> None:
@@ -75,6 +114,8 @@ def pins(file: Path) -> None:
         found = store.get(name)
         if found is not None:
             _describe(found)
+        for past in store.former(name):
+            click.echo(f"  before      {past.identity.fingerprint}")
     store.close()
 
 

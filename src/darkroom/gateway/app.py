@@ -147,6 +147,7 @@ class GatewayApp:
             ("POST", "/v1/register", gate.register),
             ("POST", "/v1/login", gate.login),
             ("GET", "/v1/identities/{name}", directory.identity),
+            ("GET", "/v1/handovers/{name}", directory.handovers),
             ("PUT", "/v1/profile", directory.put_profile),
             ("GET", "/v1/profiles", directory.profiles),
             ("PUT", "/v1/card", directory.put_card),

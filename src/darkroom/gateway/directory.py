@@ -47,6 +47,12 @@ class Directory:
         mapping = await self._threads.store(self._store.identity, name)
         return answer({"identity": mapping})
 
+    async def handovers(self, request: Request) -> Response:
+        """`GET /v1/handovers/{name}`: how a name came by its keys; readers verify."""
+        await self._gate.caller(request)
+        name = require_name(request.path_params["name"], "identity")
+        return answer({"handovers": await self._threads.store(self._store.handovers, name)})
+
     async def put_profile(self, request: Request) -> Response:
         """`PUT /v1/profile`: by the domain itself, signed with its statement key."""
         domain = await self._gate.caller(request)

@@ -14,6 +14,7 @@ from darkroom.gateway.sessions import Sessions
 from darkroom.gateway.stores import DirectoryStore
 from darkroom.gateway.threads import Threads
 from darkroom.model.address import normal_address
+from darkroom.model.handover import Handover, follow, read_chain
 from darkroom.model.identity import PublicIdentity, require_name
 from darkroom.model.statement import Statement
 from darkroom.ports import Clock, Verifier
@@ -99,11 +100,15 @@ class Gate:
         )
 
     async def register(self, request: Request) -> Response:
-        """`POST /v1/register`: claim a name with a proof of its key; answers a token."""
+        """`POST /v1/register`: claim a name with a proof of its key; answers a token.
+
+        A name that is held goes over to other keys along hand-overs from those that hold it.
+        """
         self._spend_stranger(request)
         body = await self._json(request)
         identity = read_identity(require_field(body, "identity", dict))
         await self._threads.store(self._verifier.check_identity, identity)
+        chain = read_chain(body.get("handovers", []))
         await self._prove(body, identity)
         await self._threads.store(
             self._directory.claim,
@@ -111,9 +116,29 @@ class Gate:
             identity.fingerprint,
             identity.role,
             identity.to_mapping(),
+            handovers=[link.to_mapping() for link in chain],
+            instead_of=await self._threads.store(self._predecessor, identity, chain),
             now=self._clock.now(),
         )
         return self._token(identity)
+
+    def _predecessor(self, identity: PublicIdentity, chain: tuple[Handover, ...]) -> str:
+        """The fingerprint that the name is held under, when the chain leads on from there."""
+        if not chain:
+            return ""
+        if chain[-1].new != identity:
+            raise TrustError(
+                "the hand-overs of a registration lead to other keys",
+                next_step="register with the keys that they lead to",
+            )
+        if self._directory.fingerprint(identity.name) in ("", identity.fingerprint):
+            return ""
+        held = PublicIdentity.from_mapping(self._directory.identity(identity.name))
+        try:
+            links = follow(held, chain, check=self._verifier.check_statement)
+        except TrustError:
+            links = ()  # a stranger under that name
+        return held.fingerprint if links else ""
 
     async def login(self, request: Request) -> Response:
         """`POST /v1/login`: a signed challenge for a token."""

@@ -16,9 +16,15 @@ class DirectoryStore(Protocol):
         role: str,
         mapping: dict[str, Any],
         *,
+        handovers: Sequence[dict[str, Any]] = (),
+        instead_of: str = "",
         now: float,
     ) -> None:
-        """Give a name to the first who comes; NameTakenError to another key."""
+        """Give a name to the first who comes, or instead of one fingerprint; NameTakenError."""
+        ...
+
+    def handovers(self, name: str) -> list[dict[str, Any]]:
+        """The hand-overs that a name was registered with."""
         ...
 
     def identity(self, name: str) -> dict[str, Any]:

@@ -317,19 +317,22 @@ def _require_models(value: object, datasets: list[str]) -> None:
             next_step="write it as models: {detector.tflite: data/models/detector.int8.tflite}",
             where=("models",),
         )
+    taken = set(datasets)
     for name, path in value.items():
         with within("models", name):
-            if not isinstance(name, str) or not MODEL_NAME.fullmatch(name):
+            known = MODEL_NAME.fullmatch(name) if isinstance(name, str) else None
+            if known is None:
                 raise SpecError(
                     f"model {ascii(name)[:60]} is no file name that ends in .tflite or .npz",
                     next_step="name it like detector.tflite",
                 )
             _require_text(path, "the path of a model")
-            if MODEL_NAME.sub(r"\1", name) in datasets:
+            if known[1] in taken:
                 raise SpecError(
-                    f"model {name} and a dataset have the same name",
-                    next_step="rename one of them: PySyft knows both as datasets",
+                    f"model {name} and a dataset, or another model, have the same name",
+                    next_step="rename one of them: PySyft knows all as datasets, without ending",
                 )
+            taken.add(known[1])
 
 
 def _require_footage(value: object) -> None:

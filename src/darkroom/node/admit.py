@@ -147,7 +147,7 @@ class Admission:
         return lambda: self._decide(request, draft.mock, verdict, letter)
 
     def _judge(self, draft: Draft, request: JobRequest, letter: Letter) -> Verdict:
-        submitter = self._store.get(letter.sender)
+        submitter = self._store.identity_of(letter.sender, request.submitter_fingerprint)
         against = _against(draft, request)
         if submitter is None:  # the post opens nothing of a sender who is not pinned
             against = ("the sender is not enrolled here",)
@@ -247,7 +247,7 @@ class Admission:
         )
 
     def _ask(self, record: JobRecord, verdict: Verdict) -> None:
-        submitter = self._store.get(record.submitter)
+        submitter = self._laws.submitter(record.request)
         assert submitter is not None  # pins are never removed
         self._journal.ask(
             record,
@@ -275,7 +275,7 @@ class Admission:
 
     def _screen_again(self) -> None:
         for record in self._store.jobs("screened"):
-            submitter = self._store.get(record.submitter)
+            submitter = self._laws.submitter(record.request)
             if submitter is None:
                 continue
             verdict = self._laws.screen_admitted(record.request, submitter)

@@ -79,5 +79,9 @@ class Enrolment:
             self._journal.note(
                 "enrolled", scientist=scientist.name, fingerprint=scientist.fingerprint
             )
-            self._journal.tell_owner("info", f"{scientist.name} is enrolled")
+            self._journal.tell_owner(
+                "info",
+                f"{scientist.name} is enrolled",
+                about={"enrolled": {"name": scientist.name, "fingerprint": scientist.fingerprint}},
+            )
         self._journal.tell("enrol.accepted", scientist.name, acceptance(invitation, scientist))

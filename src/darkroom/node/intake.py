@@ -54,6 +54,9 @@ class Intake:
             "owner.decision": lambda letter: lambda: review.decision(letter),
             "owner.policy": lambda letter: lambda: review.policy(letter),
             "owner.invitation": lambda letter: lambda: enrolment.invitation(letter),
+            # It opened: so the post has followed the hand-over already.
+            "handover.scientist": lambda _: lambda: None,
+            "handover.owner": lambda _: lambda: None,
         }
         for kind, read in dialects.items():
             self._takers[kind] = lambda letter, read=read: admission.prepare(letter, read)  # type: ignore[misc]

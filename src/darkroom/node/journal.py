@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from darkroom.model.identity import NAME
 from darkroom.model.job_record import JobRecord
 from darkroom.model.letter import Letter
 from darkroom.model.outgoing import Outgoing
@@ -18,6 +19,7 @@ from darkroom.ports import Clock
 
 MAX_REASONS = 20
 MAX_REASON = 300
+STOPPED = ("failed", "cancelled", "rejected")  # ends after which no outputs come
 
 
 class Journal:
@@ -93,7 +95,21 @@ class Journal:
         self.note(event, record.job_id, reasons=list(words), attempts=after.attempts)
         if target in FINAL:
             self._close(after)
+        if target in STOPPED and record.state != "screened":
+            self._tell_approvers(after)
         return after
+
+    def _tell_approvers(self, record: JobRecord) -> None:
+        """Whoever approved a job waits for its outputs; there will be none."""
+        why = record.reasons[0] if record.reasons else ""
+        for person in record.approved_by.split(", "):
+            if NAME.fullmatch(person):  # a rule is nobody's name
+                self.tell_owner(
+                    "info",
+                    f"job {record.job_id}: {record.state}{': ' if why else ''}{why}",
+                    to=person,
+                    about={"ended": {"job": record.job_id, "state": record.state, "why": why}},
+                )
 
     def progress(self, record: JobRecord, *reasons: str, **changes: Any) -> JobRecord:
         """Say how a job fares that stays in its state."""
@@ -153,9 +169,19 @@ class Journal:
             self._store.replace_job(after, was=record.state)
         return after
 
-    def tell_owner(self, level: str, text: str, *, to: str = "") -> None:
-        """A notice to the data owner, or to a reviewer."""
-        self.tell("owner.notice", to or self.owner, {"level": level, "text": text[:1000]})
+    def tell_owner(
+        self, level: str, text: str, *, to: str = "", about: dict[str, Any] | None = None
+    ) -> None:
+        """A notice to the data owner, or to a reviewer.
+
+        Args:
+            level: `info` or `warning`.
+            text: for a person.
+            to: a reviewer; the data owner by default.
+            about: the same for a program: `enrolled` or `ended`.
+        """
+        body = {"level": level, "text": text[:1000], **(about or {})}
+        self.tell("owner.notice", to or self.owner, body)
 
     def note(self, event: str, job_id: str = "", **detail: Any) -> None:
         """Append to the event log."""

@@ -64,6 +64,10 @@ class Laws:
             if name == self._owner or submitter not in (person.name, person.scientist)
         )
 
+    def submitter(self, request: JobRequest) -> PublicIdentity | None:
+        """Who asked: under the keys of then, where they have handed over to others since."""
+        return self._store.identity_of(request.submitter, request.submitter_fingerprint)
+
     def screen(self, request: JobRequest, submitter: PublicIdentity) -> Verdict:
         """The verdict on a job that arrives, its price included."""
         policy = self.policy()
@@ -112,7 +116,7 @@ class Laws:
 
     def _against(self, record: JobRecord, now: float) -> str:
         request, policy = record.request, self.policy()
-        submitter = self._store.get(record.submitter)
+        submitter = self.submitter(request)
         if submitter is None or policy is None:
             return "there is no policy, or no such scientist, any more"
         verdict = self.screen_admitted(request, submitter)

@@ -35,7 +35,7 @@ class Quotes:
         except SpecError as error:
             self._tell(letter.sender, job_id, _denied(error.message))
             return
-        submitter = self._store.get(letter.sender)
+        submitter = self._store.identity_of(letter.sender, request.submitter_fingerprint)
         if submitter is None or request.submitter != letter.sender:
             why = "the job names another submitter than the one who sent it"
             self._tell(letter.sender, job_id, _denied(why))

@@ -110,8 +110,13 @@ class Review:
         )
 
     def _same_key(self, voter: str, submitter: str) -> bool:
-        one, other = self._store.get(voter), self._store.get(submitter)
-        return bool(one and other) and one.statement_key == other.statement_key  # type: ignore[union-attr]
+        return bool(self._keys_of(voter) & self._keys_of(submitter))
+
+    def _keys_of(self, name: str) -> set[str]:
+        """Every statement key that was ever pinned under a name."""
+        pinned = self._store.get(name)
+        former = [past.identity for past in self._store.former(name)]
+        return {identity.statement_key for identity in (*former, *([pinned] if pinned else ()))}
 
     def _apply(
         self, record: JobRecord, effect: Effect, body: dict[str, Any], *, wants_log: bool
@@ -168,12 +173,14 @@ class Review:
         """
         if sender != self._journal.owner:
             return "only the data owner sets the policy"
+        current = self._store.policy()
+        if current is not None and current.to_mapping() == said:
+            return ""  # the very one in force, perhaps under keys that the owner gave up since
         try:
             body = self._said(sender, said, "policy")
             policy = SitePolicy.from_mapping(body)
         except DarkroomError as error:
             return error.message
-        current = self._store.policy()
         version = current.body["version"] if current else 0
         if current is not None and current.body == body:
             return ""  # it is in force already

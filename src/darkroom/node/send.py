@@ -11,9 +11,10 @@ from darkroom.errors import DarkroomError, QuotaError, UnreachableError
 from darkroom.model.outgoing import Outgoing
 from darkroom.node.journal import Journal
 from darkroom.node.store import NodeStore
-from darkroom.ports import Clock, Relay
+from darkroom.ports import Clock, Keyring, Relay
 from darkroom.post import Post
 from darkroom.post.invitation import Invitation
+from darkroom.post.signed_anew import signed_anew
 
 
 LONGEST_PAUSE = 300.0
@@ -43,7 +44,7 @@ class Sender:
         relay: Relay,
         clock: Clock,
         state: Path,
-        fingerprint: str,
+        keyring: Keyring,
     ) -> None:
         self._store = store
         self._journal = journal
@@ -51,7 +52,7 @@ class Sender:
         self._relay = relay
         self._clock = clock
         self._state = state
-        self._fingerprint = fingerprint
+        self._keyring = keyring
 
     def send_all(self) -> Pass:
         """Deliver all that can be delivered now.
@@ -60,7 +61,8 @@ class Sender:
             UnreachableError: the gateway is away; what is left stays in the outbox.
         """
         for statement in self._store.unopened_tickets():
-            invitation = Invitation.from_body(statement.body, self._fingerprint)
+            ours = self._keyring.identity.fingerprint
+            invitation = Invitation.from_body(statement.body, ours)
             self._relay.open_ticket(invitation.ticket_hash, invitation.expires_at)
             self._store.ticket_opened(invitation.id)
         delivered, again_in = 0, None
@@ -88,7 +90,8 @@ class Sender:
             }
             # Dated when it leaves: a domain that was offline for long still delivers.
             now = self._clock.now()
-            self._post.send(replace(letter, attachments=attachments, sent_at=now))
+            anew = signed_anew(letter, self._keyring)
+            self._post.send(replace(anew, attachments=attachments, sent_at=now))
         except UnreachableError:
             raise
         except QuotaError:

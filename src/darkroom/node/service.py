@@ -5,7 +5,7 @@ Nothing is decided here. What fails is tried again with growing pauses and said 
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from darkroom.errors import (
@@ -15,6 +15,7 @@ from darkroom.errors import (
     StateError,
     UnreachableError,
 )
+from darkroom.model.handover import Handover
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job_record import JobRecord
 from darkroom.node.bell import Bell
@@ -123,6 +124,7 @@ class Service:
         self,
         *,
         identity: PublicIdentity,
+        handovers: Sequence[Handover],
         store: NodeStore,
         journal: Journal,
         intake: Intake,
@@ -140,6 +142,7 @@ class Service:
         say: Callable[[str], None],
     ) -> None:
         self._identity = identity
+        self._handovers = handovers
         self._store = store
         self._journal = journal
         self._intake = intake
@@ -208,7 +211,7 @@ class Service:
             how many deliveries there were.
         """
         if not self._online:
-            self._relay.register(self._identity)
+            self._relay.register(self._identity, self._handovers)
             self._relay.admit(self._journal.owner)
             self._online = True
         self._housekeeping()

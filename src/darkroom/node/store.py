@@ -1,12 +1,13 @@
 """What a node remembers: the contract. `adapters.sqlite.node_store` keeps it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from darkroom.model.amount import Amount
 from darkroom.model.budget import Account
 from darkroom.model.dataset import DatasetCard
+from darkroom.model.handover import Former, Handover
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job_record import JobRecord
 from darkroom.model.outgoing import Outgoing
@@ -160,8 +161,28 @@ class NodeStore(Protocol):
         """Remember an identity; the same again changes nothing.
 
         Raises:
-            TrustError: another key is pinned under that name.
+            TrustError: another key is pinned under that name, or this one was handed over.
         """
+        ...
+
+    def succeed(self, links: Sequence[Handover], at: float) -> None:
+        """Go along checked hand-overs; what was pinned becomes history.
+
+        Raises:
+            TrustError: the first one does not begin at the pin any more.
+        """
+        ...
+
+    def former(self, name: str) -> tuple[Former, ...]:
+        """What was pinned under that name before, oldest first."""
+        ...
+
+    def identity_of(self, name: str, fingerprint: str) -> PublicIdentity | None:
+        """The pinned identity of that name; the former one that a fingerprint names."""
+        ...
+
+    def names(self) -> list[str]:
+        """All pinned names, sorted."""
         ...
 
     # datasets

@@ -8,10 +8,12 @@ from darkroom.model.budget import DAY
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.letter import Letter
 from darkroom.model.owner_case import Case, Notice, Subject
+from darkroom.owner.hearsay import remember
 from darkroom.owner.requests import claimed_digest, job_id_of, read_release, read_review
 from darkroom.owner.store import OwnerStore
 from darkroom.ports import Clock, Keyring, Relay, Verifier
 from darkroom.post import Delivery, Post
+from darkroom.post.signed_anew import signed_anew
 from darkroom.post.timing import SEEN_FOR
 
 
@@ -64,6 +66,14 @@ class Mailroom:
         """Send and fetch without waiting; False when the gateway is away."""
         return self._reach(lambda: self.sync(wait=0.0))
 
+    def domain_now(self) -> PublicIdentity:
+        """The domain under its keys of today; those that we know when the gateway is away."""
+        try:
+            self._connect()
+            return self._post.successor(self._domain)
+        except UnreachableError:
+            return self._domain
+
     def _reach(self, action: Callable[[], object]) -> bool:
         try:
             action()
@@ -75,7 +85,7 @@ class Mailroom:
 
     def _connect(self) -> None:
         if not self._connected:
-            self._relay.register(self._keyring.identity)
+            self._relay.register(self._keyring.identity, self._keyring.handovers)
             self._relay.admit(self._domain.name)
             self._connected = True
 
@@ -83,7 +93,7 @@ class Mailroom:
         self._connect()
         for letter in self._store.unsent():
             try:
-                self._post.send(letter)
+                self._post.send(signed_anew(letter, self._keyring))
             except QuotaError as error:
                 # The domain has not admitted us yet, or its mailbox is full: stays kept.
                 raise UnreachableError(
@@ -159,11 +169,14 @@ class Mailroom:
             if letter.kind == "owner.notice":
                 level, text = letter.body.get("level"), letter.body.get("text")
                 self._notice(str(level)[:20], str(text))
+                remember(self._store, letter.body)
                 return None
             if letter.kind == "budget.state":
                 said = {"at": self._clock.now(), "letter": letter.id, "body": letter.body}
                 self._store.set_fact(BUDGETS, said)
                 return None
+            if letter.kind == "handover.node":
+                return None  # it opened: so the post has followed the hand-over already
             return self._keep(letter)
 
     def _keep(self, letter: Letter) -> Case | None:

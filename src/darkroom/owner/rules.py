@@ -136,7 +136,7 @@ class Rules:
         invitation = Invitation.mint(
             gateway=self._gateway,
             domain=self._domain.name,
-            domain_fingerprint=self._domain.fingerprint,
+            domain_fingerprint=self._mailroom.domain_now().fingerprint,
             scientist=scientist,
             expires_at=float(int(self._clock.now() + days * DAY)),
         )

@@ -201,7 +201,7 @@ def enrol(
             next_step=f"make keys for {invitation.scientist}, or ask for an invitation "
             f"in the name of {ours.name}",
         )
-    relay.register(ours)
+    relay.register(ours, keyring.handovers)
     domain = _domain(invitation, relay, verifier)
     if clock.now() + relay.clock_offset > invitation.expires_at and not pins.get(domain.name):
         raise DeniedError("this invitation is over", next_step="ask the data owner for a new one")

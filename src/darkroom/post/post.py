@@ -20,12 +20,14 @@ from darkroom.errors import (
     UnreachableError,
 )
 from darkroom.model.canonical import digest_bytes
+from darkroom.model.handover import Handover
 from darkroom.model.identity import PublicIdentity, require_name
 from darkroom.model.letter import KINDS, Letter
 from darkroom.ports import Clock, Keyring, Parcel, Relay, Verifier
 from darkroom.post import codec, timing
 from darkroom.post.padding import attachment_size, pad_attachment, unpad_attachment
 from darkroom.post.pins import Pins
+from darkroom.post.succession import Succession
 
 
 DEFAULT_EXPIRY = 7 * 86_400.0
@@ -70,6 +72,10 @@ class Delivery:
     bounced: bool = False
 
 
+class _NewKeysError(Exception):
+    """A parcel under later keys than the pinned ones: what came before it is dealt with first."""
+
+
 class Post:
     """Writes, sends and receives letters for one identity. Not shared between threads.
 
@@ -86,7 +92,15 @@ class Post:
         pins: Pins,
         clock: Clock,
         on_warning: Callable[[str], None] = lambda _: None,
+        succession: Succession | None = None,
     ) -> None:
+        """Connect it.
+
+        Args:
+            relay, keyring, verifier, pins, clock: of one identity.
+            on_warning: told what a person should know, each thing once.
+            succession: how pins follow hand-overs; by default they do, and it is a warning.
+        """
         self._relay = relay
         self._keyring = keyring
         self._verifier = verifier
@@ -95,6 +109,10 @@ class Post:
         self._on_warning = on_warning
         self._warned: set[str] = set()
         self.warnings: list[str] = []
+        self._succession = succession or Succession(
+            relay=relay, verifier=verifier, pins=pins, clock=clock,
+            accepted=self._follow, refused=lambda name, why: self._warn(why, f"keys of {name}"),
+        )  # fmt: skip
 
     # ---------------------------------------------------------------------------- sending
 
@@ -138,7 +156,7 @@ class Post:
             QuotaError: the mailbox is full for now.
             UnreachableError: try again later with the same letter.
         """
-        recipient = self._recipient(letter, introduce_to)
+        recipient = self._succession.latest(self._recipient(letter, introduce_to))
         inline, large = codec.split_attachments(letter.attachments, codec.body_size(letter.body))
         blobs = {
             name: codec.reference_to(
@@ -152,6 +170,14 @@ class Post:
         plaintext = codec.encode_letter(letter, inline, blobs)
         envelope = self._keyring.seal(plaintext, recipient)
         self._relay.send(recipient.name, letter.id, envelope, expires_in=expires_in)
+
+    def successor(self, pinned: PublicIdentity) -> PublicIdentity:
+        """Whom a pinned identity has handed over to by now; the pin stays as it is.
+
+        Raises:
+            UnreachableError: the gateway does not answer.
+        """
+        return self._succession.latest(pinned, look=True)
 
     def _recipient(self, letter: Letter, introduce_to: PublicIdentity | None) -> PublicIdentity:
         pinned = self._pins.get(letter.recipient)
@@ -180,7 +206,8 @@ class Post:
     def receive(self, *, wait: float) -> list[Delivery]:
         """What arrived and is not acknowledged, oldest first; waits up to `wait` seconds.
 
-        When much arrived, only a first part of it: acknowledge and call again.
+        When much arrived, or a sender has new keys from some letter on, only a first part of
+        it: acknowledge and call again.
 
         Raises:
             UnreachableError: the gateway does not answer; nothing is lost.
@@ -190,13 +217,16 @@ class Post:
         self._warn(timing.clock_warning(self._relay.clock_offset))
         deliveries: list[Delivery] = []
         held = 0
+        self._succession.begin()
         for parcel in parcels:
             try:
-                delivery = self._judge(parcel)
+                delivery = self._judge(parcel, first=not deliveries)
             except (UnreachableError, QuotaError):
                 if deliveries:  # these are whole; the rest stays at the gateway
                     break
                 raise
+            except _NewKeysError:
+                break
             deliveries.append(delivery)
             letter = delivery.letter
             held += sum(map(len, letter.attachments.values())) if letter else 0
@@ -208,7 +238,7 @@ class Post:
         """Let the relay forget everything up to and including this cursor."""
         self._relay.acknowledge(cursor)
 
-    def _judge(self, parcel: Parcel) -> Delivery:
+    def _judge(self, parcel: Parcel, *, first: bool) -> Delivery:
         delivery = Delivery(
             parcel.cursor, sender=_plain(parcel.sender)[:64], envelope_id=_plain(parcel.id)[:64]
         )
@@ -216,19 +246,23 @@ class Post:
             reason = _plain(parcel.bounced)[:200]
             return replace(delivery, problem=f"came back: {reason}", bounced=True)
         try:
-            return self._open(parcel, delivery)
+            return self._open(parcel, delivery, first=first)
         except (UnreachableError, QuotaError, StateError):
             raise  # not this letter's fault
         except DarkroomError as error:
             return replace(delivery, problem=_plain(error.message))
 
-    def _open(self, parcel: Parcel, delivery: Delivery) -> Delivery:
+    def _open(self, parcel: Parcel, delivery: Delivery, *, first: bool) -> Delivery:
         if len(parcel.envelope) > MAX_SEALED_LETTER:
             raise _refused(f"an envelope from {_plain(parcel.sender)[:64]} is too large")
         require_name(parcel.sender, "sender")
         pinned = self._pins.get(parcel.sender)
-        sender = pinned or self._hint(parcel.sender)
-        decoded = codec.decode_letter(self._keyring.open(parcel.envelope, sender))
+        if pinned is not None:
+            sender, plaintext = self._unseal(parcel.envelope, pinned, first=first)
+        else:
+            sender = self._hint(parcel.sender)
+            plaintext = self._keyring.open(parcel.envelope, sender)
+        decoded = codec.decode_letter(plaintext)
         letter = decoded.letter
         introduces = letter.kind in INTRODUCTIONS
         if pinned is None and not introduces:
@@ -247,6 +281,29 @@ class Post:
         for name, reference in decoded.blobs.items():
             attachments[name] = self._fetch(sender, reference)
         return replace(delivery, letter=replace(letter, attachments=attachments))
+
+    def _unseal(
+        self, envelope: bytes, pinned: PublicIdentity, *, first: bool
+    ) -> tuple[PublicIdentity, bytes]:
+        """Under the pinned key, or the first later one that opens it: then that is pinned."""
+        try:
+            return pinned, self._keyring.open(envelope, pinned)
+        except EnvelopeError as error:
+            links = self._succession.links(pinned)
+            for number, link in enumerate(links, 1):
+                try:
+                    plaintext = self._keyring.open(envelope, link.new)
+                except EnvelopeError:
+                    continue
+                if not first:
+                    raise _NewKeysError from None
+                self._succession.accept(links[:number])
+                return link.new, plaintext
+            raise error from None
+
+    def _follow(self, links: tuple[Handover, ...]) -> None:
+        self._pins.succeed(links, self._clock.now())
+        self._on_warning(handed_over(links))
 
     def _hint(self, name: str) -> PublicIdentity:
         """The directory's word, checked in itself: good for reading an introduction."""
@@ -282,6 +339,15 @@ class Post:
             self._warned.add(about)
             self.warnings.append(text)
             self._on_warning(text)
+
+
+def handed_over(links: tuple[Handover, ...]) -> str:
+    """What a person is told when a pin went on."""
+    new = links[-1].new
+    return (
+        f"{new.name} has new keys, signed over with those that were pinned here; "
+        f"their fingerprint is {new.fingerprint}"
+    )
 
 
 def _refused(message: str) -> EnvelopeError:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from darkroom.model.detection import Annotations
 
+MANIFEST = "manifest.json"
 MAX_MANIFEST = 64 << 20
 MAX_ANNOTATIONS = 64 << 20
 MAX_PICTURE = 32 << 20
@@ -66,15 +67,16 @@ class Dataset:
         """Open a face.
 
         Args:
-            folder: with `manifest.json`.
+            folder: with `manifest.json`, or the path of that file.
             cameras: ids of the cameras to show; None for all.
 
         Raises:
             DataError: the face is damaged.
             InputError: a camera is not in the dataset.
         """
-        self._folder = Path(folder)
-        manifest = _read_manifest(self._folder / "manifest.json")
+        path = Path(folder)
+        self._folder = path.parent if path.name == MANIFEST else path
+        manifest = _read_manifest(self._folder / MANIFEST)
         known = {camera.id for camera in manifest.cameras}
         wanted = known if cameras is None else set(cameras)
         if wanted - known:

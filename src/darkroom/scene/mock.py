@@ -80,7 +80,7 @@ def mock_recipe(
             message = f"a mock's look knows no {name!r}, only {sorted(legal)}"
             raise SpecError(message, next_step="correct the look of the dataset card")
         if value not in legal[name]:
-            message = f"a mock's {name} cannot be {value!r}, only {list(legal[name])}"
+            message = f"a mock's {name} cannot be {ascii(value)[:60]}, only {list(legal[name])}"
             raise SpecError(message, next_step="correct the look of the dataset card")
     specs = tuple(CameraSpec(id=c.id, width=c.width, height=c.height, fps=c.fps) for c in cameras)
     # two sites with one seed get two mocks

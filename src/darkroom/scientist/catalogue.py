@@ -4,9 +4,13 @@ The directory is only a hint. A profile or card counts when it is signed by the 
 key is pinned here; everything else is left out and named in `problems`.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from darkroom.errors import DarkroomError, TrustError
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.identity import PublicIdentity
+from darkroom.model.statement import Statement
 from darkroom.ports import Relay, Verifier
 from darkroom.post import Pins
 from darkroom.scientist.profile import Profile, read_profile
@@ -19,10 +23,24 @@ class Catalogue:
         problems: domain -> what was left out and why, since the last reading.
     """
 
-    def __init__(self, *, relay: Relay, verifier: Verifier, pins: Pins) -> None:
+    def __init__(
+        self,
+        *,
+        relay: Relay,
+        verifier: Verifier,
+        pins: Pins,
+        successor: Callable[[PublicIdentity], PublicIdentity] = lambda pinned: pinned,
+    ) -> None:
+        """Connect it.
+
+        Args:
+            relay, verifier, pins: of the process.
+            successor: whom a pinned identity has handed over to; `Post.successor`.
+        """
         self._relay = relay
         self._verifier = verifier
         self._pins = pins
+        self._successor = successor
         self.problems: dict[str, list[str]] = {}
 
     def domains(self) -> dict[str, PublicIdentity]:
@@ -40,11 +58,17 @@ class Catalogue:
                 self.problems[name].append(f"{name} has published no profile yet")
                 continue
             try:
-                body = self._verifier.check_statement(published[name], "profile", identity)
+                body = self._said(published[name], "profile", identity)
                 profiles[name] = read_profile(name, body)
             except DarkroomError as error:
                 self.problems[name].append(error.message)
         return profiles
+
+    def _said(self, statement: Statement, kind: str, pinned: PublicIdentity) -> dict[str, Any]:
+        """Under the pinned key, or the one that the domain has handed over to since."""
+        ours = statement.key == pinned.statement_key
+        signer = pinned if ours else self._successor(pinned)
+        return self._verifier.check_statement(statement, kind, signer)
 
     def cards(self, domain: str) -> dict[str, DatasetCard]:
         """The verified cards of one domain, by dataset."""
@@ -57,7 +81,7 @@ class Catalogue:
         cards = {}
         for statement in self._relay.cards(domain):
             try:
-                body = self._verifier.check_statement(statement, "card", identity)
+                body = self._said(statement, "card", identity)
                 card = DatasetCard.from_mapping(body)
                 if card.domain != domain:
                     raise TrustError(

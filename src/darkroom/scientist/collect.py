@@ -11,8 +11,10 @@ from darkroom.errors import (
     EnvelopeError,
     StateError,
     TrustError,
+    UnknownNameError,
     UnreachableError,
 )
+from darkroom.model.handover import signer_of
 from darkroom.model.letter import Letter
 from darkroom.model.quote import MAX_REASON, MAX_REASONS, Quote
 from darkroom.model.submitted import JobRow, ResultRow
@@ -24,9 +26,12 @@ from darkroom.scientist.store import Store
 
 
 MAX_SHARDS = 1_000_000
+MAX_SEQ = 1 << 53
 # What reading a hostile mapping can raise where a check was forgotten: one bad letter must
 # not stop the mailbox.
-MALFORMED = (TypeError, ValueError, KeyError, AttributeError, RecursionError)
+MALFORMED = (
+    TypeError, ValueError, KeyError, AttributeError, RecursionError, OverflowError,
+)  # fmt: skip
 
 
 class Collector:
@@ -65,11 +70,12 @@ class Collector:
 
         Raises:
             UnreachableError: not now; the letters stay in the outbox.
+            StateError: the same, and a person has to do something first.
         """
         for letter in self._store.unsent():
             try:
                 self._post.send(letter)
-            except UnreachableError:
+            except (UnreachableError, StateError):
                 raise
             except DarkroomError as error:
                 self._store.mark_undeliverable(letter.id, error.message, self._clock.now())
@@ -87,6 +93,8 @@ class Collector:
             self._read(delivery.letter)
 
     def _read(self, letter: Letter) -> None:
+        if letter.kind == "handover.domain":
+            return  # it opened: so the post has followed the hand-over already
         job_id = letter.body.get("job_id")
         job_id = job_id if isinstance(job_id, str) else ""
         try:
@@ -124,6 +132,7 @@ class Collector:
             isinstance(state, str)
             and state in OWNERS
             and type(seq) is int
+            and 0 <= seq <= MAX_SEQ
             and isinstance(reasons, list)
             and isinstance(shards, list)
             and [type(s) for s in shards] == [int, int]
@@ -174,6 +183,33 @@ class Collector:
                 outputs=outputs,
                 received_at=self._clock.now(),
             ),
+        )
+
+    def verify(self, job_id: str) -> None:
+        """Check a result that is kept here once more, with the keys of when it came.
+
+        Raises:
+            UnknownNameError: there is no such result here.
+            TrustError: it is not what the domain signed.
+        """
+        row, kept = self._store.job(job_id), self._store.result(job_id)
+        pinned = self._pins.get(row.request.audience) if row else None
+        if row is None or kept is None or pinned is None:
+            raise UnknownNameError(
+                f"no result of {job_id[:8]} is kept here", next_step="wait until it is released"
+            )
+        domain = signer_of(
+            pinned,
+            self._pins.former(pinned.name),
+            str(kept.release.get("key")),
+            kept.received_at,
+        )
+        verify_release(
+            kept.release,
+            {f"output/{name}": data for name, data in kept.outputs.items()},
+            request=row.request,
+            domain=domain,
+            verifier=self._verifier,
         )
 
     def _put_aside(self, sender: str, job_id: str, problem: str) -> None:

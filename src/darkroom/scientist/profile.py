@@ -98,8 +98,8 @@ def _endpoint(value: Any) -> tuple[str, dict[str, tuple[str, int]]]:  # noqa: AN
     """(version, models) of the PySyft endpoint; ("", {}) when the domain has none."""
     if value is None:
         return "", {}
-    models = value["models"]
-    if len(models) > MAX_MODELS:
+    version, models = value["version"], value["models"]
+    if len(models) > MAX_MODELS or not isinstance(version, str):
         raise TypeError("models")
     found = {}
     for name, entry in models.items():
@@ -111,4 +111,4 @@ def _endpoint(value: Any) -> tuple[str, dict[str, tuple[str, int]]]:  # noqa: AN
         ):
             raise TypeError("models")
         found[name] = (entry["sha256"], entry["size"])
-    return str(value["version"])[:MAX_VERSION], found
+    return version[:MAX_VERSION], found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from darkroom.errors import DarkroomError, UnreachableError
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.identity import PublicIdentity
-from darkroom.model.job import Tier
+from darkroom.model.job import JobRequest, Tier
 from darkroom.model.letter import Letter
 from darkroom.model.submitted import JobRow, SubmissionRow
 from darkroom.ports import Clock, RunLog
@@ -97,7 +97,7 @@ class Session(Shown):
         self._mocks = mocks
         self._run_log = run_log
         self.run_log_address = run_log_address
-        self._say = say
+        self.say = say
         self._owners: dict[str, str] = {}
 
     # --------------------------------------------------------------------- what there is
@@ -232,6 +232,26 @@ class Session(Shown):
             summary = {**mock.summary, **({"parameters": dict(on_mock)} if on_mock else {})}
             body = {"request": request.to_mapping(), "mock": summary}
             letters.append(self.post.write("job.submit", request.audience, body, files))
+        return self._keep(job.name, project, requests, letters)
+
+    def submit_request(self, request: JobRequest, letter: Letter, *, name: str) -> Submission:
+        """Keep and send a request that was made elsewhere, out of a PySyft job for instance.
+
+        Args:
+            request: it was run on mock.
+            letter: asks for it.
+            name: what the submission is called.
+        """
+        return self._keep(name, request.project, [request], [letter])
+
+    def _keep(
+        self,
+        name: str,
+        project: str,
+        requests: Sequence[JobRequest],
+        letters: list[Letter],
+    ) -> Submission:
+        """Kept first, then sent: nothing is lost when the gateway does not answer."""
         now, submission_id = self.clock.now(), secrets.token_hex(6)
         jobs = tuple(
             JobRow(
@@ -244,15 +264,13 @@ class Session(Shown):
             for label, request in zip(labels(requests), requests, strict=True)
         )
         self.store.add_submission(
-            SubmissionRow(
-                id=submission_id, name=job.name, project=project, created_at=now, jobs=jobs
-            ),
+            SubmissionRow(id=submission_id, name=name, project=project, created_at=now, jobs=jobs),
             letters,
         )
         try:
             self.collector.flush()
         except UnreachableError as error:
-            self._say(f"{error.message}. The submission is kept here and sent by .wait()")
+            self.say(f"{error.message}. The submission is kept here and sent by .wait()")
         return Submission(submission_id, session=self)
 
     @property
@@ -322,11 +340,11 @@ class Session(Shown):
             model_input=model_input,
         )
         if self.store.logged(record.key):
-            self._say("this submission is in the run log already; nothing was changed there")
+            self.say("this submission is in the run log already; nothing was changed there")
         else:
             self.store.spool(record.key, encode_record(record), self.clock.now())
             if note := self.flush_run_log():
-                self._say(note)
+                self.say(note)
         return Recorded(
             key=record.key,
             address=self.store.logged(record.key),

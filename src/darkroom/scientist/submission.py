@@ -1,6 +1,6 @@
 """A submission: one job, asked of one or more domains. Wait for it, read it, cancel it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from darkroom.errors import UnreachableError
@@ -72,9 +72,7 @@ class Submission(Shown):
 
     def advice(self) -> list[str]:
         """What has to happen next, and who does it."""
-        owners = self.session.owners()
-        lines = (advice(j, owners.get(j.request.audience, "the owner")) for j in self.row.jobs)
-        return [line for line in lines if line]
+        return _advice(self.session, self.row.jobs)
 
     def refresh(self) -> "Submission":
         """Send what is unsent and take in what arrived, without waiting.
@@ -99,22 +97,7 @@ class Submission(Shown):
         Returns:
             This submission; ask `.finished` when a timeout was given.
         """
-        clock = self.session.clock
-        end = None if timeout is None else clock.monotonic() + timeout
-        with self.session.progress(self.name) as progress:
-            note = ""
-            while True:
-                progress.show(self.row.jobs, [*self.advice(), *([note] if note else [])])
-                left = POLL_SECONDS if end is None else end - clock.monotonic()
-                if self.finished or left <= 0:
-                    break
-                try:
-                    self.session.collector.flush()
-                    self.session.collector.collect(wait=min(POLL_SECONDS, left))
-                    note = ""
-                except UnreachableError as error:
-                    note = f"{error.message}: waiting for it; nothing is lost"
-                    self.session.pause(min(RETRY_SECONDS, left))
+        wait_for(self.session, self.name, lambda: self.row.jobs, timeout=timeout)
         return self
 
     @property
@@ -159,9 +142,60 @@ class Submission(Shown):
         }
         return summarise(self.jobs, self.results, rows)
 
+    def verify(self) -> "Submission":
+        """Check every kept result again, signature and bytes; also after keys were changed.
+
+        Raises:
+            TrustError: one of them is not what its domain signed.
+        """
+        for job in self.row.jobs:
+            if job.collected:
+                self.session.collector.verify(job.request.job_id)
+        return self
+
     def receipts(self) -> dict[str, dict[str, Any]]:
         """The signed release of each domain: who approved and released which bytes."""
         return {label: result.release for label, result in self.results.items()}
+
+
+def wait_for(
+    session: "Session",
+    title: str,
+    rows: Callable[[], Sequence[JobRow]],
+    *,
+    timeout: float | None,
+) -> None:
+    """Wait until jobs are finished, of one submission or of several, showing how far each is.
+
+    Args:
+        session: whose they are.
+        title: above the table.
+        rows: what is known of them, now.
+        timeout: seconds, or None for as long as it takes.
+    """
+    clock = session.clock
+    end = None if timeout is None else clock.monotonic() + timeout
+    with session.progress(title) as progress:
+        note = ""
+        while True:
+            jobs = rows()
+            progress.show(jobs, [*_advice(session, jobs), *([note] if note else [])])
+            left = POLL_SECONDS if end is None else end - clock.monotonic()
+            if all(map(is_finished, jobs)) or left <= 0:
+                break
+            try:
+                session.collector.flush()
+                session.collector.collect(wait=min(POLL_SECONDS, left))
+                note = ""
+            except UnreachableError as error:
+                note = f"{error.message}: waiting for it; nothing is lost"
+                session.pause(min(RETRY_SECONDS, left))
+
+
+def _advice(session: "Session", jobs: Sequence[JobRow]) -> list[str]:
+    owners = session.owners()
+    lines = (advice(j, owners.get(j.request.audience, "the owner")) for j in jobs)
+    return [line for line in lines if line]
 
 
 class Submissions(Shown):

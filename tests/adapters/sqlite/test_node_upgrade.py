@@ -48,7 +48,7 @@ def test_an_old_file_is_brought_up_to_date_and_keeps_all(path):
     assert store.entries() == []
     store.verify()
     store.close()
-    assert version(path) == node_schema.VERSION == 2
+    assert version(path) == node_schema.VERSION == 3
 
 
 def test_an_old_job_goes_on_by_the_new_table(path):
@@ -114,7 +114,7 @@ def test_an_upgrade_that_fails_changes_nothing(path):
     db.close()
     assert "ledger" not in names
     SqliteNodeStore(path).close()
-    assert version(path) == 2
+    assert version(path) == 3
 
 
 def test_who_only_reads_does_not_upgrade(path):
@@ -127,10 +127,10 @@ def test_who_only_reads_does_not_upgrade(path):
 def test_a_newer_file_is_refused_with_both_versions(path):
     SqliteNodeStore(path).close()
     db = sqlite3.connect(path)
-    db.execute("PRAGMA user_version = 3")
+    db.execute("PRAGMA user_version = 4")
     db.close()
     before = path.read_bytes()
-    with pytest.raises(StateError, match="schema 3, this program knows 2") as caught:
+    with pytest.raises(StateError, match="schema 4, this program knows 3") as caught:
         SqliteNodeStore(path)
     assert str(path) in caught.value.message
     assert path.read_bytes() == before

@@ -21,7 +21,14 @@ from darkroom.adapters.http.answers import (
     strange_answer,
 )
 from darkroom.adapters.http.wire import Ask, RefusedTokenError, Wire
-from darkroom.errors import EnvelopeError, TrustError, UnreachableError
+from darkroom.errors import (
+    EnvelopeError,
+    NameTakenError,
+    StateError,
+    TrustError,
+    UnreachableError,
+)
+from darkroom.model.handover import Handover, read_chain
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.statement import Statement
 from darkroom.ports import Clock, Keyring, Parcel
@@ -92,7 +99,7 @@ class HttpRelay:
 
     # ------------------------------------------------------------------------ directory
 
-    def register(self, identity: PublicIdentity) -> None:
+    def register(self, identity: PublicIdentity, handovers: Sequence[Handover] = ()) -> None:
         """Claim our name in the directory. Again with the same keys: nothing happens."""
         if identity != self._keyring.identity:
             raise TrustError(
@@ -100,7 +107,13 @@ class HttpRelay:
                 next_step="register with the keyring of that identity",
             )
         with self._login:
-            self._open_session("/v1/register", {"identity": identity.to_mapping()})
+            self._register(handovers)
+
+    def _register(self, handovers: Sequence[Handover]) -> None:
+        who: dict[str, Any] = {"identity": self._keyring.identity.to_mapping()}
+        if handovers:
+            who["handovers"] = [link.to_mapping() for link in handovers]
+        self._open_session("/v1/register", who)
 
     def identity(self, name: str) -> PublicIdentity:
         """What the directory says about a name: a hint, never a pin."""
@@ -108,6 +121,12 @@ class HttpRelay:
         if identity.name != name:
             raise strange_answer()
         return identity
+
+    def handovers(self, name: str) -> tuple[Handover, ...]:
+        """The hand-overs that a name was registered with: a hint, believed link by link."""
+        return read_chain(
+            self._json(Ask("GET", f"/v1/handovers/{_segment(name)}")).get("handovers")
+        )
 
     def publish_card(self, card: Statement) -> None:
         """Put a dataset card (domains only); replaces the one of the same dataset."""
@@ -301,8 +320,23 @@ class HttpRelay:
         with self._login:  # one login, however many threads need it
             token, renew_at = self._token
             if token in ("", refused) or self._clock.monotonic() >= renew_at:
-                self._open_session("/v1/login", {"name": self._keyring.identity.name})
+                self._log_in()
             return self._token[0]
+
+    def _log_in(self) -> None:
+        try:
+            self._open_session("/v1/login", {"name": self._keyring.identity.name})
+        except TrustError:
+            # It may know the keys before these: a rotation was cut off before it heard of it.
+            try:
+                self._register(self._keyring.handovers)
+            except NameTakenError:
+                raise StateError(
+                    f"the gateway knows other keys of {self._keyring.identity.name} than these: "
+                    "another process of yours may have changed them",
+                    next_step="start this program (or kernel) again; if it repeats, look with "
+                    "`darkroom identity show`",
+                ) from None
 
     def _open_session(self, path: str, who: dict[str, Any]) -> None:
         challenge = self._wire.exchange(Ask("POST", "/v1/challenge", json={}))

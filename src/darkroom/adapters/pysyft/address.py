@@ -8,8 +8,17 @@ PLACE = "@darkroom"  # no mail goes there: PySyft only wants an `@` in the name 
 
 
 def address_of(name: str) -> str:
-    """The address under which PySyft knows an identity: `north` is `north@darkroom`."""
-    return name if "@" in require_name(name, "identity") else name + PLACE
+    """The address under which PySyft knows an identity: `north` is `north@darkroom`.
+
+    Raises:
+        SpecError: no identity has that name, or it is spelled like the address of another.
+    """
+    if require_name(name, "identity").endswith(PLACE):
+        raise SpecError(
+            f"{name} has the address of {ascii(name.removesuffix(PLACE))[:80]}",
+            next_step=f"enrol under a name that does not end in {PLACE}",
+        )
+    return name if "@" in name else name + PLACE
 
 
 def name_of(address: str) -> str:

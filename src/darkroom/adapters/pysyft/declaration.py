@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from darkroom.errors import SpecError
+from darkroom.model.canonical import canonical
 from darkroom.model.identity import require_name
 from darkroom.model.job import SHA256, Environment, Limits, Tier, require_path
 from darkroom.model.output import Output, output_from_mapping, output_to_mapping
@@ -77,8 +78,8 @@ class Declaration:
             fields["environment"] = Environment(**fields["environment"])
             fields["limits"] = Limits(**fields["limits"])
             fields["outputs"] = {n: output_from_mapping(o) for n, o in fields["outputs"].items()}
-            fields["models"] = dict(fields["models"])
-            return cls(**fields)
+            declaration = cls(**fields)
+            same = canonical(declaration.to_mapping()) == canonical(value)
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             if isinstance(error, SpecError):
                 raise
@@ -86,6 +87,12 @@ class Declaration:
                 "the declaration of the job has missing, unknown or mistyped fields",
                 next_step="submit through darkroom.pysyft.login_ds",
             ) from error
+        if not same:
+            raise SpecError(
+                "the declaration of the job is not in canonical form",
+                next_step="submit through darkroom.pysyft.login_ds",
+            )
+        return declaration
 
 
 def require_model_name(name: str) -> str:

@@ -91,7 +91,7 @@ class PysyftEndpoint:
             return self._read(letter)
         except DarkroomError as error:
             return Draft(request=None, against=(f"{error.message}; {error.next_step}",))
-        except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
+        except (TypeError, ValueError, KeyError, AttributeError, RecursionError, OverflowError):
             return Draft(request=None, against=("the PySyft submission is not well formed",))
 
     def _read(self, letter: Letter) -> Draft:
@@ -124,7 +124,13 @@ class PysyftEndpoint:
         if require_job_name(body["job_name"]) != folder.job_name:
             raise SpecError("the letter names another job than its message", next_step="again")
         environment = declaration.environment.name
-        require_dependencies(folder.dependencies, self._installed(environment), environment)
+        offered = self._installed(environment)
+        if not offered:
+            raise SpecError(
+                f"this domain offers no environment {environment}",
+                next_step="use one of its profile",
+            )
+        require_dependencies(folder.dependencies, offered, environment)
         request = translate(
             folder,
             declaration,
@@ -145,4 +151,9 @@ class PysyftEndpoint:
                 f"this domain has registered no model {name} with that hash",
                 next_step="use one of its profile, or ask the operator to register it",
             )
-        return known.read()
+        try:
+            return known.read()
+        except OSError:
+            raise SpecError(
+                f"the model {name} cannot be read here", next_step="tell the operator of the domain"
+            ) from None

@@ -5,11 +5,12 @@ the pinned identity, exactly one recipient is accepted, sizes are checked first,
 foreign exception ends here. Replays are the receiver's part (`post.seen`).
 """
 
+import contextlib
 import hmac
 import json
-import os
-import stat
+import time
 import unicodedata
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from darkroom.adapters.pysyft import key_file
 from darkroom.adapters.pysyft.verifier import (
     certified_bytes,
     decode_key,
@@ -25,26 +27,37 @@ from darkroom.adapters.pysyft.verifier import (
     foreign,
     load_bundle,
 )
-from darkroom.errors import EnvelopeError, InputError, StateError, TrustError
+from darkroom.errors import DarkroomError, EnvelopeError, InputError, StateError, TrustError
 from darkroom.model.canonical import canonical
+from darkroom.model.handover import (
+    HANDOVER,
+    MAX_LINKS,
+    Check,
+    Handover,
+    handover_body,
+    read_chain,
+)
 from darkroom.model.identity import PublicIdentity, Role, require_name
 from darkroom.model.statement import Statement, pre_authentication_encoding
 
 
 MAX_PLAINTEXT = 65 << 20  # one model of 64 MiB, and room for its frame
 MAX_ENVELOPE = MAX_PLAINTEXT + (64 << 10)
-MAX_KEY_FILE = 64 << 10
 KEY_FILE_FORMAT = "darkroom/keys/1"
+ROTATED_FORMAT = "darkroom/keys/2"  # with a history
+OPEN_FOR = 14 * 86_400.0  # seconds that former keys open what was under way; letters live for 8
+MAX_FORMER = 4
 
 
 class SycKeyring:
     """The `Keyring` port.
 
-    Statement keys form a history, newest last: after a rotation the older ones stay with
-    their `not_after`, so that what they signed can still be shown to verify.
+    After a rotation the file also holds the hand-overs that led here, and for a while the
+    former sealing keys. What former statement keys signed verifies by whoever pinned them.
 
     Attributes:
-        recovery_words: 24 words right after `generate`; "" ever after.
+        recovery_words: 24 words right after `generate` and `rotated`; "" ever after.
+        unsaid: a rotation began and nobody was told yet.
     """
 
     def __init__(
@@ -55,8 +68,16 @@ class SycKeyring:
         hosted: bool,
         jwks: dict[str, Any],
         statement_keys: list[dict[str, Any]],
+        handovers: tuple[Handover, ...] = (),
+        former: list[dict[str, Any]] | None = None,
+        unsaid: bool = False,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._jwks = jwks
+        self._handovers = handovers
+        self._former = former or []
+        self.unsaid = unsaid
+        self._now = now
         self._statement_keys = statement_keys
         self._keys = syc.SyftPrivateKeys.from_jwks(jwks)
         self._statement_key = Ed25519PrivateKey.from_private_bytes(
@@ -76,6 +97,12 @@ class SycKeyring:
             hosted=hosted,
         )
         self._fingerprint = self._keys.to_public_bundle().identity_fingerprint()
+        self._opening = [
+            (float(key["until"]), syc.SyftPrivateKeys.from_jwks(key["jwks"]))
+            for key in self._former
+        ]
+        if handovers and handovers[-1].new != self._identity:
+            raise ValueError("these keys are not what the hand-overs lead to")
         self.recovery_words = ""
 
     def __repr__(self) -> str:
@@ -130,66 +157,140 @@ class SycKeyring:
         Raises:
             StateError: a key file is already there (it is never overwritten), or no room.
         """
+        key_file.write_new(Path(path), self._fields())
+
+    def supersede(self, path: Path) -> None:
+        """Write these keys in the place of those that they come from, all or nothing.
+
+        Raises:
+            StateError: the file holds other keys by now, another process changes it, or no
+                room; then it stays as it is.
+        """
         path = Path(path)
-        text = json.dumps(
-            {
-                "format": KEY_FILE_FORMAT,
-                "name": self._identity.name,
-                "role": self._identity.role,
-                "hosted": self._identity.hosted,
-                "jwks": self._jwks,
-                "statement_keys": self._statement_keys,
-            },
-            indent=1,
-        )
-        draft = path.with_name(f".{path.name}.{os.getpid()}.new")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                os.fchmod(descriptor, 0o600)
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.link(draft, path)  # unlike rename, fails when the place is taken
-            finally:
-                draft.unlink()
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        except FileExistsError:
-            raise StateError(
-                f"there is already a key file at {path}",
-                next_step="use it, or move it away first; a lost key cannot be made again",
-            ) from None
-        except OSError as error:
-            raise StateError(
-                f"the key file {path} could not be written: {error.strerror}",
-                next_step="make room or choose another folder",
-            ) from error
+        with key_file.exclusive(path):
+            held = SycKeyring.load(path).identity.fingerprint
+            before = self._handovers[-1].old if self._handovers else ""
+            if held not in (before, self._identity.fingerprint):
+                raise StateError(
+                    f"the key file {path} holds other keys by now",
+                    next_step="look with `darkroom identity show`, then do this again",
+                )
+            key_file.replace(path, self._fields())
+
+    def _fields(self) -> dict[str, Any]:
+        fields = {
+            "format": KEY_FILE_FORMAT,
+            "name": self._identity.name,
+            "role": self._identity.role,
+            "hosted": self._identity.hosted,
+            "jwks": self._jwks,
+            "statement_keys": self._statement_keys,
+        }
+        if self._handovers or self._former:
+            fields |= {
+                "format": ROTATED_FORMAT,
+                "handovers": [link.to_mapping() for link in self._handovers],
+                "former": self._former,
+                "unsaid": self.unsaid,
+            }
+        return fields
 
     @classmethod
-    def load(cls, path: Path) -> "SycKeyring":
+    def load(cls, path: Path, *, now: Callable[[], float] = time.time) -> "SycKeyring":
         """Read a key file that only its owner can read.
 
         Raises:
             StateError: missing, corrupt, or readable by others.
         """
-        fields = _read_private(Path(path))
+        path = Path(path)
+        fields = key_file.read_private(path)
         try:
             with foreign("bad key file", "restore it"):
-                if fields.pop("format") != KEY_FILE_FORMAT:
+                written = fields.pop("format")
+                if written == ROTATED_FORMAT:
+                    fields["handovers"] = read_chain(fields["handovers"])
+                    if not fields["handovers"] or not {"former", "unsaid"} <= fields.keys():
+                        raise ValueError
+                    keyring = cls(**fields, now=now)
+                elif written == KEY_FILE_FORMAT:
+                    keyring = cls(**fields, now=now)
+                else:
                     raise ValueError
-                keyring = cls(**fields)
-        except EnvelopeError:
-            raise StateError(
-                f"the key file {path} is damaged or of a newer version",
-                next_step="restore it from a copy, or with `darkroom identity recover`",
-            ) from None
+        except DarkroomError:
+            raise key_file.damaged(path) from None
         return keyring
+
+    # ------------------------------------------------------------------------ other keys
+
+    def rotated(self, *, at: float) -> "SycKeyring":
+        """New keys of the same identity, with the hand-over from these; nothing is written.
+
+        The old sealing keys stay beside them for `OPEN_FOR` seconds, to open what is under
+        way. The old statement key is not kept: nothing is signed with it any more.
+        """
+        ours = self._identity
+        fresh = SycKeyring.generate(ours.name, ours.role, hosted=ours.hosted)
+        new = fresh.identity
+        last = self._handovers[-1] if self._handovers else None
+        number, date = (last.number + 1, last.at) if last else (1, 0)
+        body = handover_body(old=ours.fingerprint, new=new, number=number, at=max(int(at), date))
+        link = Handover(
+            old=ours.fingerprint,
+            new=new,
+            number=number,
+            at=body["at"],
+            by_old=self.sign(HANDOVER, body).signature,
+            by_new=fresh.sign(HANDOVER, body).signature,
+        )
+        opening = [key for key in self._former if key["until"] > at][1 - MAX_FORMER :]
+        rotated = fresh.having(
+            handovers=(*self._handovers, link)[-MAX_LINKS:],
+            former=[*opening, {"jwks": self._jwks, "until": at + OPEN_FOR}],
+            unsaid=True,
+            now=self._now,
+        )
+        rotated.recovery_words = fresh.recovery_words
+        return rotated
+
+    def said(self) -> "SycKeyring":
+        """The same keys, once everybody who must know of them is written to."""
+        return self.having(unsaid=False)
+
+    def resumed(self, chain: Sequence[Handover], check: Check) -> "SycKeyring":
+        """The same keys with the hand-overs that led to them, where they hold.
+
+        Recovery words bring keys back, not their history; the directory has it. It is taken
+        only when its last link is signed by these keys.
+        """
+        if self._handovers or not chain or chain[-1].new != self._identity:
+            return self
+        try:
+            check(chain[-1].said_by(self._identity, chain[-1].by_new), HANDOVER, self._identity)
+        except TrustError:
+            return self
+        return self.having(handovers=tuple(chain))
+
+    def forgotten(self, *, at: float) -> "SycKeyring":
+        """The same keys without former ones whose time is over; itself when there are none."""
+        left = [key for key in self._former if key["until"] > at]
+        return self if len(left) == len(self._former) else self.having(former=left)
+
+    def having(self, **changes: Any) -> "SycKeyring":
+        """The same keys with another history (`handovers`, `former`, `unsaid`) or clock."""
+        kept: dict[str, Any] = {
+            "handovers": self._handovers,
+            "former": self._former,
+            "unsaid": self.unsaid,
+            "now": self._now,
+        }
+        return SycKeyring(
+            name=self._identity.name,
+            role=self._identity.role,
+            hosted=self._identity.hosted,
+            jwks=self._jwks,
+            statement_keys=self._statement_keys,
+            **(kept | changes),
+        )
 
     # ------------------------------------------------------------------------ the port
 
@@ -197,6 +298,11 @@ class SycKeyring:
     def identity(self) -> PublicIdentity:
         """The public half, self-consistent (the certificate verifies)."""
         return self._identity
+
+    @property
+    def handovers(self) -> tuple[Handover, ...]:
+        """How these keys came from those before them, oldest first."""
+        return self._handovers
 
     def seal(self, plaintext: bytes, recipient: PublicIdentity) -> bytes:
         """An envelope that only `recipient` opens and that names us as sender."""
@@ -230,7 +336,17 @@ class SycKeyring:
             parsed = syc.parse_envelope(bytes(envelope))
             self._check_prelude(parsed.prelude, sender, bundle.identity_fingerprint())
             # The signature covers the prelude only: nothing counts before this call.
-            return bytes(syc.decrypt_message(self._identity.name, self._keys, bundle, parsed))
+            return self._decrypt(bundle, parsed)
+
+    def _decrypt(self, sender: syc.SyftPublicKeyBundle, parsed: Any) -> bytes:
+        """With our keys; with former ones, as long as they are kept, what was under way."""
+        now = self._now()
+        former = [keys for until, keys in reversed(self._opening) if until > now]
+        *tries, last = [self._keys, *former]
+        for keys in tries:
+            with contextlib.suppress(EnvelopeError), foreign("other keys", "try those before"):
+                return bytes(syc.decrypt_message(self._identity.name, keys, sender, parsed))
+        return bytes(syc.decrypt_message(self._identity.name, last, sender, parsed))
 
     def _check_prelude(
         self, prelude: dict[str, Any], sender: PublicIdentity, fingerprint: str
@@ -262,31 +378,3 @@ class SycKeyring:
             key=self._identity.statement_key,
             signature=signature.hex(),
         )
-
-
-def _read_private(path: Path) -> dict[str, Any]:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError as error:
-        raise StateError(
-            f"there is no readable key file at {path}",
-            next_step="make one with `darkroom identity init`, or name another folder",
-        ) from error
-    with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode) or facts.st_mode & 0o077:
-            raise StateError(
-                f"others on this machine can read the key file {path}",
-                next_step=f"run `chmod 600 {path}`, and make new keys if it was shared",
-            )
-        data = file.read(MAX_KEY_FILE + 1)
-    try:
-        fields = json.loads(data) if len(data) <= MAX_KEY_FILE else None
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
-        raise StateError(
-            f"the key file {path} is damaged",
-            next_step="restore it from a copy, or with `darkroom identity recover`",
-        )
-    return fields

@@ -5,6 +5,7 @@ PySyft's layout (syft-job 0.1.40): `app_data/job/inbox/<submitter>/v1/<job>/` wi
 is kept to be read; nothing runs it.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,9 @@ from darkroom.model.job import require_path
 INBOX = ("app_data", "job", "inbox")
 LAYOUT = "v1"
 CODE, LAUNCHER, CONFIG = "code", "run.sh", "config.yaml"
+RESERVED = re.compile(r"v\d+")  # PySyft's folders of a protocol's version, as LAYOUT is
 MAX_NAME = 100
-MAX_DEPENDENCIES = 64
+MAX_DEPENDENCIES, MAX_DEPENDENCY = 64, 200
 OURS = {"syft", "syft-client"}  # inside the sandbox these are darkroom.runtime.pysyft's
 
 
@@ -69,18 +71,17 @@ def read_folder(
             "the message names another sender than the one who sent it",
             next_step="submit with your own keys",
         )
+    if any(change.datasite != datasite for change in proposal.changes):
+        raise SpecError("the message is for another datasite", next_step="send it there")
+    places = [_within_inbox(change.path, sender) for change in proposal.changes]
+    names = {name for name, _ in places}
+    if len(names) != 1:
+        raise SpecError("the message holds files of several jobs", next_step="submit one job")
     texts: dict[tuple[str, ...], str] = {}
-    names = set()
-    for change in proposal.changes:
-        if change.datasite != datasite:
-            raise SpecError("the message is for another datasite", next_step="send it there")
-        job, inner = _within_inbox(change.path, sender)
-        names.add(job)
+    for (_, inner), change in zip(places, proposal.changes, strict=True):
         if inner in texts:
             raise SpecError("a file stands twice in the message", next_step="submit it again")
         texts[inner] = change.text
-    if len(names) != 1:
-        raise SpecError("the message holds files of several jobs", next_step="submit one job")
     return _folder(names.pop(), texts, parse_yaml)
 
 
@@ -98,10 +99,11 @@ def require_job_name(name: object) -> str:
         or set(name) & set("/\\:")
         or name != name.strip()
         or name.startswith(".")
+        or RESERVED.fullmatch(name)
     ):
         raise SpecError(
             f"job name {ascii(name)[:60]} is not accepted",
-            next_step=f"use 1 to {MAX_NAME} plain ASCII characters without slashes",
+            next_step=f"use 1 to {MAX_NAME} plain ASCII characters without slashes, not v1",
         )
     return name
 
@@ -132,6 +134,11 @@ def _folder(
     for inner, text in texts.items():
         if inner[0] == CODE and len(inner) > 1:
             code[require_path("/".join(inner[1:]))] = text
+            if any(inner[:depth] in texts for depth in range(2, len(inner))):
+                raise SpecError(
+                    f"{ascii('/'.join(inner))[:80]} lies in a folder that is a file, too",
+                    next_step="rename one of them",
+                )
         elif inner not in ((LAUNCHER,), (CONFIG,)):
             raise SpecError(
                 f"{ascii('/'.join(inner))[:80]} does not belong into a job folder",
@@ -157,9 +164,12 @@ def _folder(
     if (
         not isinstance(dependencies, list)
         or len(dependencies) > MAX_DEPENDENCIES
-        or not all(isinstance(d, str) for d in dependencies)
+        or not all(isinstance(d, str) and len(d) <= MAX_DEPENDENCY for d in dependencies)
     ):
-        raise SpecError("the dependencies are no list of texts", next_step="submit it again")
+        raise SpecError(
+            f"the dependencies are no list of up to {MAX_DEPENDENCIES} short texts",
+            next_step="submit it again",
+        )
     return SubmittedFolder(
         job_name=name,
         entrypoint=entrypoint,

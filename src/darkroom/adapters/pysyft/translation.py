@@ -16,7 +16,8 @@ from darkroom.model.job import JobRequest, JobSpec
 MODULE = "pysyft_job"
 MODELS = "models"
 JOB_PARAMETER = "pysyft_job"  # the scientist's name of the job: in its digest, not in the code's
-_TEXT = '''"""Runs {entrypoint} as a PySyft job. Written by Darkroom, not by the scientist."""
+# Every value goes in as `ascii` writes it: a literal, and the same in every Python.
+_TEXT = '''"""Runs a PySyft job. Written by Darkroom, not by the scientist."""
 
 from darkroom.runtime import pysyft_job as runner
 
@@ -24,11 +25,11 @@ from darkroom.runtime import pysyft_job as runner
 def main(data, params):
     return runner.run(
         data,
-        entrypoint={entrypoint!r},
-        datasite={datasite!r},
-        dataset={dataset!r},
-        models={models!r},
-        outputs={outputs!r},
+        entrypoint={entrypoint!a},
+        datasite={datasite!a},
+        dataset={dataset!a},
+        models={models!a},
+        outputs={outputs!a},
     )
 '''
 

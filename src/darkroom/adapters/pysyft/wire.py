@@ -18,8 +18,8 @@ from darkroom.model.canonical import digest_bytes
 
 SUPPORTED = "0.10.0"  # the release whose messages are read here; pinned in pyproject.toml
 MEMBER = "proposed_file_changes.json"
-MAX_MESSAGE = 8 << 20  # bytes on the wire
-MAX_PLAIN = 16 << 20  # bytes of JSON: code is text, models travel by hash
+MAX_MESSAGE = 4 << 20  # bytes on the wire
+MAX_PLAIN = 8 << 20  # bytes of JSON: code is text, models travel by hash
 MAX_CHANGES = 256
 MAX_TEXTS = 32 * MAX_CHANGES  # of a message, keys and all; an honest one has 18 a change
 MAX_BETWEEN = 512 * MAX_CHANGES  # bytes outside of texts; an honest one has 130 a change

@@ -8,11 +8,11 @@ is a script that makes it from the one before, and a new file runs them all.
 import sqlite3
 from contextlib import closing
 
-from darkroom.adapters.sqlite import ledger_schema
+from darkroom.adapters.sqlite import former_pins, ledger_schema
 from darkroom.policy.transitions import TRANSITIONS
 
 
-VERSION = 2
+VERSION = 3
 
 VERSION_1 = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -82,11 +82,12 @@ UPDATE jobs SET record = json_set(record, '$.request.spec.outputs', json((
     FROM json_each(record, '$.request.spec.outputs'))));
 """
 VERSION_2 = ledger_schema.SCRIPT + _JOBS_2
+VERSION_3 = former_pins.TABLE
 
 
 def upgrade(found: int) -> str:
     """The script that makes the newest version of version `found`; 0 is an empty file."""
-    scripts = "".join((VERSION_1, VERSION_2)[found:])
+    scripts = "".join((VERSION_1, VERSION_2, VERSION_3)[found:])
     moves = ", ".join(f"('{source}', '{target}')" for source, target in TRANSITIONS)
     fill = f"DELETE FROM moves; INSERT INTO moves VALUES {moves};"  # noqa: S608 - names of our own table
     return f"BEGIN IMMEDIATE;{scripts}{fill}PRAGMA user_version = {VERSION};COMMIT;"

@@ -1,13 +1,16 @@
 """Everything a domain node remembers, in one SQLite file. The `NodeStore` of `node.store`."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from typing import Any
 
+from darkroom.adapters.sqlite import former_pins
 from darkroom.adapters.sqlite.ledger import SqliteLedger
+from darkroom.adapters.sqlite.node_file import foreign
 from darkroom.errors import StateError, TrustError
 from darkroom.model.dataset import DatasetCard
+from darkroom.model.handover import Former, Handover, known_as
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job import JobRequest
 from darkroom.model.job_record import JobRecord
@@ -250,6 +253,7 @@ class SqliteNodeStore(SqliteLedger):
         """
         with self.transaction():
             known = self.get(identity.name)
+            former_pins.refuse(self._db, identity)
             if known is None:
                 self._write(
                     "INSERT INTO pins VALUES (?, ?)",
@@ -260,6 +264,29 @@ class SqliteNodeStore(SqliteLedger):
                     f"another key is pinned for {identity.name}",
                     next_step="compare fingerprints with them by phone; the owner decides",
                 )
+
+    def succeed(self, links: Sequence[Handover], at: float) -> None:
+        """Go along checked hand-overs; what was pinned becomes history.
+
+        Raises:
+            TrustError: the first one does not begin at the pin any more.
+        """
+        with self.transaction():
+            new = former_pins.move_on(self._db, self.get(links[-1].new.name), links, at)
+            self._write(
+                "UPDATE pins SET identity = ? WHERE name = ?",
+                json.dumps(new.to_mapping()), new.name,
+            )  # fmt: skip
+
+    def former(self, name: str) -> tuple[Former, ...]:
+        """What was pinned under that name before, oldest first."""
+        with self._lock, foreign(self._path):
+            return former_pins.read(self._db, name)
+
+    def identity_of(self, name: str, fingerprint: str) -> PublicIdentity | None:
+        """The pinned identity of that name; the former one that a fingerprint names."""
+        pinned = self.get(name)
+        return known_as(pinned, self.former(name), fingerprint) if pinned else None
 
     def names(self) -> list[str]:
         """All pinned names, sorted."""

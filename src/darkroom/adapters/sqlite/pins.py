@@ -3,22 +3,24 @@
 import json
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
+from darkroom.adapters.sqlite import former_pins
 from darkroom.errors import DarkroomError, StateError, TrustError
+from darkroom.model.handover import Former, Handover
 from darkroom.model.identity import PublicIdentity
 
 
-_SCHEMA_VERSION = 1
-# `past_statement_keys`: certified keys from before a rotation, each with its end, so that
-# what they signed still verifies.
-_SCHEMA = """
+_SCHEMA_VERSION = 2
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS pins (
     name TEXT PRIMARY KEY,
     identity TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
-    past_statement_keys TEXT NOT NULL DEFAULT '[]'
+    past_statement_keys TEXT NOT NULL DEFAULT '[]' -- of version 1, never filled
 ) STRICT;
+{former_pins.TABLE}
 """
 
 
@@ -70,6 +72,7 @@ class SqlitePins:
         """Remember an identity; another key under a pinned name is refused."""
         try:
             with self._lock:
+                former_pins.refuse(self._db, identity)
                 self._db.execute(
                     "INSERT INTO pins (name, identity, fingerprint) VALUES (?, ?, ?) "
                     "ON CONFLICT (name) DO NOTHING",
@@ -79,16 +82,33 @@ class SqlitePins:
                     "SELECT fingerprint FROM pins WHERE name = ?", (identity.name,)
                 ).fetchone()[0]
         except sqlite3.Error as error:
-            raise StateError(
-                f"the pin of {identity.name} could not be stored",
-                next_step="make room on the disk and try again",
-            ) from error
+            raise _not_stored(identity.name) from error
         if held != identity.fingerprint:
             raise TrustError(
                 f"another key is pinned for {identity.name} ({held})",
                 next_step="compare fingerprints in person; "
                 "`darkroom identity unpin` forgets the old key",
             )
+
+    def succeed(self, links: Sequence[Handover], at: float) -> None:
+        """Go along checked hand-overs; what was pinned becomes history. All or nothing."""
+        name = links[-1].new.name
+        try:
+            with self._lock, self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                held = former_pins.pinned(self._db, name)
+                new = former_pins.move_on(self._db, held, links, at)
+                self._db.execute(
+                    "UPDATE pins SET identity = ?, fingerprint = ? WHERE name = ?",
+                    (json.dumps(new.to_mapping()), new.fingerprint, name),
+                )
+        except sqlite3.Error as error:
+            raise _not_stored(name) from error
+
+    def former(self, name: str) -> tuple[Former, ...]:
+        """What was pinned under that name before, oldest first."""
+        with self._lock:
+            return former_pins.read(self._db, name)
 
     def names(self) -> list[str]:
         """All pinned names, sorted."""
@@ -105,3 +125,10 @@ class SqlitePins:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+
+def _not_stored(name: str) -> StateError:
+    return StateError(
+        f"the pin of {name} could not be stored",
+        next_step="make room on the disk and try again",
+    )

@@ -107,8 +107,9 @@ class SqliteScientistStore:
                         job.submitted_at, job.changed_at, job.problem,
                     ),
                 )  # fmt: skip
-            for letter in letters:
-                self._put_letter(db, letter, str(letter.body["request"]["job_id"]))
+            for letter in letters:  # `job.submit`, or another dialect that names the job itself
+                asked = letter.body.get("request", letter.body)
+                self._put_letter(db, letter, str(asked["job_id"]))
 
     def submissions(self) -> list[SubmissionRow]:
         """All submissions, newest first."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from darkroom.errors import StateError
 
 
-SCHEMA_VERSION = 1
-SCHEMA = """
+SCHEMA_VERSION = 2
+VERSION_1 = """
 CREATE TABLE identities (
   name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, role TEXT NOT NULL,
   mapping TEXT NOT NULL, claimed_at REAL NOT NULL) STRICT, WITHOUT ROWID;
@@ -57,6 +57,10 @@ CREATE TABLE blob_readers (
   owner TEXT NOT NULL, address TEXT NOT NULL, reader TEXT NOT NULL,
   PRIMARY KEY (owner, address, reader)) STRICT, WITHOUT ROWID;
 """
+VERSION_2 = """
+CREATE TABLE handovers (
+  name TEXT PRIMARY KEY, chain TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
 
 
 class Database:
@@ -88,8 +92,9 @@ class Database:
         run("PRAGMA synchronous=FULL")
         run("PRAGMA cache_size=-4096")  # 4 MiB: the gateway is small on purpose
         version = run("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            script = f"BEGIN;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;"
+        if version < SCHEMA_VERSION:
+            steps = "".join((VERSION_1, VERSION_2)[version:])
+            script = f"BEGIN;{steps}PRAGMA user_version={SCHEMA_VERSION};COMMIT;"
             self._connection.executescript(script)
         elif version != SCHEMA_VERSION:
             raise StateError(

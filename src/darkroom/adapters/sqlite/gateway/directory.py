@@ -1,6 +1,8 @@
 """Who is at this gateway: identities, domain profiles, dataset cards."""
 
 import json
+import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from darkroom.adapters.sqlite.gateway.database import Database
@@ -28,9 +30,17 @@ class SqliteDirectory:
         role: str,
         mapping: dict[str, Any],
         *,
+        handovers: Sequence[dict[str, Any]] = (),
+        instead_of: str = "",
         now: float,
     ) -> None:
         """Give a name to the first who comes; the same keys again change nothing.
+
+        Args:
+            name, fingerprint, role, mapping: of the identity.
+            handovers: how it came by its keys; kept for those who pinned earlier ones.
+            instead_of: the fingerprint that it takes over from, its hand-over checked.
+            now: Unix seconds.
 
         Raises:
             NameTakenError: the name is held under other keys.
@@ -40,24 +50,38 @@ class SqliteDirectory:
             row = run.execute(
                 "SELECT fingerprint FROM identities WHERE name = ?", (name,)
             ).fetchone()
-            if row is not None:
-                if row[0] != fingerprint:
-                    raise NameTakenError(
-                        f"the name {name} is held here under other keys",
-                        next_step="choose another name, or go on with the keys that"
-                        " claimed it; if they are lost, ask the gateway's operator",
-                    )
+            if row is not None and row[0] == fingerprint:
                 return
-            (count,) = run.execute("SELECT count(*) FROM identities").fetchone()
-            if count >= self._max_identities:
-                raise QuotaError(
-                    "the gateway's directory is full",
-                    next_step="ask the gateway's operator for room",
+            if row is not None and row[0] != instead_of:
+                raise NameTakenError(
+                    f"the name {name} is held here under other keys",
+                    next_step="choose another name, or go on with the keys that"
+                    " claimed it; if they are lost, ask the gateway's operator",
                 )
+            if row is None:
+                self._require_room(run)
             run.execute(
-                "INSERT INTO identities VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO identities VALUES (?, ?, ?, ?, ?)",
                 (name, fingerprint, role, _text(mapping), now),
             )
+            run.execute(
+                "INSERT OR REPLACE INTO handovers VALUES (?, ?)",
+                (name, json.dumps(list(handovers))),
+            )
+
+    def _require_room(self, run: sqlite3.Connection) -> None:
+        (count,) = run.execute("SELECT count(*) FROM identities").fetchone()
+        if count >= self._max_identities:
+            raise QuotaError(
+                "the gateway's directory is full",
+                next_step="ask the gateway's operator for room",
+            )
+
+    def handovers(self, name: str) -> list[dict[str, Any]]:
+        """The hand-overs that a name was registered with."""
+        with self._database.reading() as run:
+            row = run.execute("SELECT chain FROM handovers WHERE name = ?", (name,)).fetchone()
+        return list(json.loads(row[0])) if row else []
 
     def identity(self, name: str) -> dict[str, Any]:
         """The mapping of the public identity of that name.
@@ -90,6 +114,7 @@ class SqliteDirectory:
         """
         with self._database.transaction() as run:
             gone = run.execute("DELETE FROM identities WHERE name = ?", (name,)).rowcount
+            run.execute("DELETE FROM handovers WHERE name = ?", (name,))
             run.execute("DELETE FROM profiles WHERE domain = ?", (name,))
             run.execute("DELETE FROM cards WHERE domain = ?", (name,))
             for table in ("admitted", "tickets", "parcels"):

@@ -1,0 +1,102 @@
+"""The stock client of a data owner or a scientist, with the engine's encryption on."""
+
+import sys
+from pathlib import Path
+
+from syft.sync.syftbox_manager import SyftboxManagerConfig, default_collections_folder
+from syft.sync.sync.caches.datasite_owner_cache import DataSiteOwnerEventCacheConfig
+from syft.sync.sync.caches.datasite_watcher_cache import DataSiteWatcherCacheConfig
+from syft.sync.sync.datasite_owner_syncer import DatasiteOwnerSyncerConfig
+from syft.sync.sync.datasite_watcher_syncer import DatasiteWatcherSyncerConfig
+from syft.sync.version.peer_manager import PeerManagerConfig
+from syft_job.job_runner import SyftJobRunner
+from syft_rds.client import SyftRDSClient
+from syft_rds.config import DATASET_COLLECTION_SPECS, SyftRDSClientConfig
+
+from tests.attack.pysyft.stock.carrier import Carrier
+from tests.attack.pysyft.stock.connection import StockConnectionConfig
+
+
+def stock_client(
+    carrier: Carrier, *, email: str, folder: Path, owner: bool, encrypted: bool = True
+) -> SyftRDSClient:
+    """A client as `login_do` and `login_ds` build it, on a carrier instead of Google Drive."""
+    live = [StockConnectionConfig(email=email, carrier=carrier)]
+    collections = default_collections_folder(folder, email, DATASET_COLLECTION_SPECS)
+    config = SyftboxManagerConfig(
+        email=email,
+        syftbox_folder=folder,
+        has_do_role=owner,
+        has_ds_role=not owner,
+        use_in_memory_cache=False,
+        datasite_owner_syncer_config=DatasiteOwnerSyncerConfig(
+            email=email,
+            syftbox_folder=folder,
+            collections_folder=collections,
+            collection_specs=DATASET_COLLECTION_SPECS,
+            connection_configs=live,
+            cache_config=DataSiteOwnerEventCacheConfig(
+                email=email,
+                use_in_memory_cache=False,
+                syftbox_folder=folder,
+                collections_folder=collections,
+            ),
+        ),
+        datasite_watcher_syncer_config=DatasiteWatcherSyncerConfig(
+            email=email,
+            syftbox_folder=folder,
+            connection_configs=live,
+            datasite_watcher_cache_config=DataSiteWatcherCacheConfig(
+                email=email,
+                use_in_memory_cache=False,
+                syftbox_folder=folder,
+                collection_specs=DATASET_COLLECTION_SPECS,
+                connection_configs=live,
+            ),
+        ),
+        peer_manager_config=PeerManagerConfig(
+            email=email,
+            syftbox_folder=folder,
+            connection_configs=live,
+            has_do_role=owner,
+            has_ds_role=not owner,
+            use_encryption=encrypted,
+        ),
+    )
+    client = SyftRDSClient.from_config(SyftRDSClientConfig._compose(config))
+    client.sync_engine.write_local_version()
+    client.peer_manager.write_own_version()
+    client.load_peers()
+    return client
+
+
+def prebuilt(folder: Path) -> Path:
+    """A folder of programs that lets the stock `run.sh` run without a network.
+
+    It makes a virtual environment with `uv` and installs into it. Here `uv` makes one whose
+    `python` is ours and installs nothing: the environment is there already.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    uv = folder / "uv"
+    uv.write_text(
+        "#!/bin/bash\n"
+        'if [ "$1" = venv ]; then\n'
+        "  mkdir -p .venv/bin\n"
+        f"  printf '#!/bin/bash\\nexec {sys.executable} \"$@\"\\n' > .venv/bin/python\n"
+        "  chmod +x .venv/bin/python\n"
+        '  printf \'export PATH="%s/.venv/bin:$PATH"\\n\' "$PWD" > .venv/bin/activate\n'
+        "fi\n"
+    )
+    uv.chmod(0o755)
+    return folder
+
+
+def run_approved(client: SyftRDSClient, *, timeout: int = 30, stream: bool = False) -> None:
+    """What the owner's daemon does: `bash run.sh` of every approved job, by the stock runner."""
+    assert type(client.job_runner) is SyftJobRunner
+    client.process_approved_jobs(
+        stream_output=stream,
+        timeout=timeout,
+        share_outputs_with_submitter=True,
+        share_logs_with_submitter=True,
+    )
