@@ -166,7 +166,7 @@ def test_a_folder_is_submitted(desk, tmp_path, entrypoint):
 def test_one_job_after_the_other_is_submitted_under_any_name_that_we_take(desk, tmp_path):
     script = tmp_path / "main.py"
     script.write_text(MAIN)
-    for name in ("a", "x" * MAX_NAME, 'it\'s "quoted"', "a.b", "-rf", "v1.0", "$(id)"):
+    for name in ("a", "x" * MAX_NAME, "it is (not) quoted", "a.b", "-rf", "v1.0", "$(id)"):
         assert read_message(desk.submit(script, name)[0]).job_name == name
 
 
@@ -400,7 +400,7 @@ def test_what_the_configuration_says_of_people_and_places_counts_nothing():
     [
         "", " ", " a", "a ", ".", "..", ".hidden", "a\nb", "a\tb", "a\0b", "\x1b[2J", "\x7f",
         "a/b", "a\\b", "C:x", "x" * (MAX_NAME + 1), "größe", "\u202eevil", "a\u00a0b", "\ud800",
-        "v1", "v0", "v17", "v" + "9" * 90, None, 7, ["a"], b"a",
+        "<b>", "a&b", "it's", "v1", "v0", "v17", "v" + "9" * 90, None, 7, ["a"], b"a",
     ],
     ids=lambda name: ascii(name)[:20],
 )  # fmt: skip

@@ -96,14 +96,14 @@ def require_job_name(name: object) -> str:
         or not 1 <= len(name) <= MAX_NAME
         or not name.isascii()
         or not name.isprintable()
-        or set(name) & set("/\\:")
+        or set(name) & set("/\\:<>&\"'")  # PySyft's tables do not escape names
         or name != name.strip()
         or name.startswith(".")
         or RESERVED.fullmatch(name)
     ):
         raise SpecError(
             f"job name {ascii(name)[:60]} is not accepted",
-            next_step=f"use 1 to {MAX_NAME} plain ASCII characters without slashes, not v1",
+            next_step=f"use 1 to {MAX_NAME} plain letters, digits, spaces, '-', '_', '.', not v1",
         )
     return name
 
