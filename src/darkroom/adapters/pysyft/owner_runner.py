@@ -127,7 +127,7 @@ class OwnerRunner(SyftJobRunner):
     def run(self) -> None:
         """Watch for ever."""
         raise DeniedError(
-            "the owner's client does not watch by itself", next_step="run `darkroom review watch`"
+            "the owner's client does not watch by itself", next_step="run `darkroom owner watch`"
         )
 
     def _approve(self, job: BoxJob) -> bool:
