@@ -16,7 +16,9 @@ from tests.architecture.test_source import SOURCE, imports
 ADAPTER = SOURCE / "adapters" / "pysyft"
 PACKAGE = "darkroom.adapters.pysyft"
 # What a node reads PySyft's messages with, and what a file of it may import of the folder.
-READERS = {"address", "wire", "submitted_folder", "declaration", "translation", "endpoint"}
+READERS = {
+    "address", "wire", "submitted_folder", "declaration", "wishes", "translation", "endpoint",
+}  # fmt: skip
 # What it seals letters with: of all of PySyft the one package that a node loads.
 ENVELOPES = {"keyring", "verifier"}
 ROOT = Path(__file__).parents[2]

@@ -5,6 +5,7 @@ from a file, brought back from words, rotated, and rotated and read from a file.
 """
 
 import contextlib
+import hashlib
 import tempfile
 import time
 from dataclasses import replace
@@ -20,6 +21,7 @@ from darkroom.adapters.pysyft.verifier import SycVerifier, load_bundle
 from darkroom.errors import EnvelopeError, TrustError
 from darkroom.model.handover import follow
 from darkroom.model.identity import PublicIdentity
+from tests.attack.other_content import replaced
 
 
 MIB = 1 << 20
@@ -159,6 +161,41 @@ def test_the_content_of_the_cipher_is_covered(alice, north, envelope):
         changed[place + offset] ^= 1
         with pytest.raises(EnvelopeError):
             north.open(bytes(changed), alice.identity)
+
+
+@given(plaintext=st.binary(max_size=200))
+def test_who_knows_the_content_key_puts_nothing_else_under_the_signature(alice, north, plaintext):
+    """The one thing that counts is what the sender sealed: not even its recipient changes it."""
+
+    def other(content: bytes) -> bytes:
+        return content[:-1] + bytes([content[-1] ^ 1])
+
+    envelope = alice.seal(plaintext, north.identity)
+    forged = replaced(envelope, north, alice.identity, other)
+
+    with pytest.raises(EnvelopeError):
+        north.open(forged, alice.identity)
+
+
+@pytest.mark.parametrize("hint", [None, "", "letter.txt", "0" * 64, "é" * 32])
+def test_an_envelope_whose_signature_is_not_for_its_content_is_refused(alice, north, hint):
+    to = [syc.EncryptionRecipient(identity="north", bundle=load_bundle(north.identity))]
+    for content in (b"", b"short", bytes(100)):
+        plain = bytes(syc.encrypt_message("alice", alice._keys, to, content, hint))
+        with pytest.raises(EnvelopeError):
+            north.open(plain, alice.identity)
+
+
+def test_the_hash_in_the_prelude_tells_nobody_whether_they_guessed_the_content(alice, north):
+    said = {
+        syc.parse_envelope(alice.seal(b"yes", north.identity)).prelude["public_meta"][
+            "filename_hint"
+        ]
+        for _ in range(5)
+    }
+
+    assert len(said) == 5
+    assert hashlib.sha256(b"yes").hexdigest() not in said
 
 
 def test_the_hand_overs_lead_to_these_keys(alice, verifier, kind):

@@ -80,6 +80,15 @@ def test_blobs_footage_and_artifacts_lie_in_the_object_store(demo_run: DemoRun):
     assert all(objects[bucket] > 0 for bucket in ("gateway", "mlflow", "north-footage"))
 
 
+def test_pysyfts_own_client_detected_everywhere_and_trained_in_the_dark(demo_run: DemoRun):
+    pysyft = demo_run.report["pysyft"]
+    assert "0.10.0" == pysyft["version"]
+    done = {(job["kind"], job["domain"]) for job in pysyft["jobs"] if job["status"] == "done"}
+    assert {*(("detection", name) for name in DOMAINS), ("training", "south")} == done
+    (training,) = [job for job in pysyft["jobs"] if job["kind"] == "training"]
+    assert training["ap50_after"] - training["ap50_before"] >= 0.08
+
+
 def test_it_stays_within_four_minutes(demo_run: DemoRun):
     assert demo_run.report["seconds"] < 240
 

@@ -1,6 +1,7 @@
 """A name goes over to other keys along hand-overs from those that hold it, and only so."""
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.sqlite.gateway.database import SCHEMA_VERSION, VERSION_1, Database
 from darkroom.bootstrap.gateway import forget_identity
 from darkroom.errors import NameTakenError, SpecError, StateError, TrustError
+from darkroom.model.handover import HANDOVER, MAX_LINKS, Handover
 from tests.gateway.raw import Raw
 from tests.gateway.serving import serving
 
@@ -136,6 +138,85 @@ def test_a_malformed_chain_is_refused(gateway, alice, chain):
         )
 
     assert answer.status_code == 422, answer.text
+
+
+def signed(new, old, *, number=1, by=None):
+    """A link to `new`, signed by both or by whom is named in the place of the old keys."""
+    made = Handover(
+        old=old.identity.fingerprint, new=new.identity, number=number, at=1, by_old="", by_new=""
+    )
+    return replace(
+        made,
+        by_old=(by or old).sign(HANDOVER, made.body).signature,
+        by_new=new.sign(HANDOVER, made.body).signature,
+    )
+
+
+def junk_chains(first, second, third):
+    """Chains to the keys `third` whose last link is true; what lies before it is not."""
+    true = (signed(second, first), signed(third, second, number=2))
+    other = SycKeyring.generate("somebody", "scientist")
+    domain = SycKeyring.generate(first.identity.name, "domain")
+    return {
+        "unsigned by the new keys": (replace(true[0], by_new=""), true[1]),
+        "unsigned by the old keys": (true[0], replace(true[1], by_old="")),
+        "signed by others": (true[0], signed(third, second, number=2, by=first)),
+        "another name": (signed(other, first), signed(third, other, number=2)),
+        "another role": (signed(domain, first), signed(third, domain, number=2)),
+        "another number": (true[0], signed(third, second, number=7)),
+        "a step left out": (signed(other, first), true[1]),
+        "a circle": (signed(second, third), true[1]),
+        "twice the same": (true[0], true[0], true[1]),
+        "one unsigned link": (replace(true[1], by_new="00" * 64),),
+        "what rides along": (
+            replace(true[0], new=replace(second.identity, bundle={"x": "A" * 3_000})),
+            true[1],
+        ),
+    }
+
+
+JUNK = tuple(junk_chains(*(SycKeyring.generate("alice", "scientist") for _ in range(3))))
+
+
+@pytest.mark.attack("T17", control="on")
+@pytest.mark.parametrize("held", [False, True], ids=["a free name", "a name that is held"])
+@pytest.mark.parametrize("junk", JUNK)
+def test_nothing_is_kept_as_a_history_that_is_none(gateway, reader, junk, held):
+    """Neither by who comes first, nor behind a link that is followed."""
+    name = f"alice{SycKeyring.generate('x', 'owner').identity.statement_key[:12]}"
+    first, second, third = (SycKeyring.generate(name, "scientist") for _ in range(3))
+    chain = junk_chains(first, second, third)[junk]
+    if held:
+        registered(gateway, second)
+    with gateway.relay(third) as relay, pytest.raises(TrustError):
+        relay.register(third.identity, chain)
+
+    assert reader.handovers(name) == () if held else True
+    with gateway.relay(third) as relay:  # the same keys with what is true
+        relay.register(third.identity, (signed(second, first), signed(third, second, number=2)))
+    assert [link.number for link in reader.handovers(name)] == [1, 2]
+
+
+@pytest.mark.attack("T17", control="on")
+@pytest.mark.parametrize("large", [{"bundle": {"x": "A" * 14_000}}, {"certificate": "00" * 999}])
+def test_a_chain_larger_than_any_is_refused_before_its_signatures_are_looked_at(
+    gateway, alice, large
+):
+    later = alice.rotated(at=1.0)
+    (link,) = later.handovers
+    chain = (*[replace(link, new=replace(link.new, **large))] * 15, link)
+
+    with gateway.relay(later) as relay, pytest.raises(SpecError, match="larger"):
+        relay.register(later.identity, chain)
+
+
+def test_the_longest_history_that_is_written_is_taken(gateway, reader):
+    later = SycKeyring.generate(f"old{id(reader)}", "scientist")
+    for _ in range(MAX_LINKS + 2):
+        later = later.rotated(at=1.0)
+    registered(gateway, later)
+
+    assert reader.handovers(later.identity.name) == later.handovers
 
 
 def test_a_chain_that_is_none_is_an_error_of_the_reader_and_not_of_the_mailbox(reader, monkeypatch):

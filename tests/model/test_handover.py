@@ -14,6 +14,7 @@ from darkroom.model.handover import (
     MAX_LINKS,
     Former,
     Handover,
+    check_chain,
     follow,
     known_as,
     read_chain,
@@ -211,3 +212,28 @@ def test_a_bundle_without_a_canonical_form_is_refused():
 def test_a_chain_is_bounded():
     with pytest.raises(SpecError):
         read_chain([CHAIN[0].to_mapping()] * (MAX_LINKS + 1))
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_without_a_pin_a_chain_holds_exactly_if_its_links_are_in_order_and_none_is_missing(data):
+    links = data.draw(st.lists(st.sampled_from(CHAIN), min_size=1, max_size=5), label="links")
+    first = CHAIN.index(links[0])
+
+    if tuple(links) == CHAIN[first : first + len(links)]:
+        check_chain(links, check=CHECK)
+    else:
+        with pytest.raises(TrustError):
+            check_chain(links, check=CHECK)
+
+
+def test_without_a_pin_every_signature_counts_but_the_first_of_the_old_keys():
+    unsigned = [replace(CHAIN[0], by_old=""), *CHAIN[1:]]
+    check_chain(unsigned, check=CHECK)  # nobody here knows those keys
+
+    for place, link in enumerate(CHAIN):
+        for side in ("by_old", "by_new"):
+            forged = [*CHAIN[:place], replace(link, **{side: "00" * 64}), *CHAIN[place + 1 :]]
+            if (place, side) != (0, "by_old"):
+                with pytest.raises(TrustError):
+                    check_chain(forged, check=CHECK)

@@ -16,7 +16,13 @@ def test_the_profile_and_the_cards_are_signed_and_published(village):
         "domain": "north",
         "title": "North",
         "owner": "olga",
-        "environments": {"tflite": {"lock_hash": LOCK, "interpreter": "litert"}},
+        "environments": {
+            "tflite": {
+                "lock_hash": LOCK,
+                "interpreter": "litert",
+                "packages": {"numpy": "1.26.4"},
+            }
+        },
         "workers": 2,
         "limits": village.policy().to_mapping()["limits"],
         "airlock": village.policy().airlock.to_mapping(),

@@ -3,7 +3,9 @@
 The messages are in the engine's form (`tests/adapters/pysyft/messages.py`).
 """
 
+import json
 import secrets
+import time
 from dataclasses import replace
 
 import pytest
@@ -442,3 +444,70 @@ def test_a_model_whose_bytes_changed_is_not_the_one_that_was_named(tmp_path):
     assert village.state_of(job_id) == "rejected"
     assert "models/detector.tflite is not the one" in told(village, job_id)["reasons"][0]
     village.store.close()
+
+
+# ----------------------------------------------------- what an attacker found, and what holds it
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        ({"outputs": {"n": {"type": "scalars", "names": ["n"], "counts": []}}}, "outputs"),
+        ({"dataset": "other"}, "dataset"),
+        ({"limits": {"memory_mib": 1}}, "limits"),
+        ({"project": "other"}, "project"),
+        ({"tier": "mock"}, "tier"),
+        ({"environment": "tensorflow"}, "environment"),
+        ({"models": ["detector.tflite"]}, "models"),
+    ],
+)
+def test_a_reviewer_never_reads_another_declaration_than_the_one_that_counts(village, said, key):
+    village.in_force()
+    job_id = submitted(village, files=job(more={"code/darkroom.json": json.dumps(said)}))
+
+    assert "rejected" == told(village, job_id)["state"]
+    assert f"darkroom.json: {key}" in told(village, job_id)["reasons"][0]
+
+
+def test_a_declaration_that_says_the_same_twice_is_taken(village):
+    village.in_force()
+    said = {"dataset": "plaza", "models": ["detector"], "tier": "reviewed"}
+    files = job(more={"code/darkroom.json": json.dumps(said)})
+
+    job_id = submitted(village, files=files, declared={"models": DETECTOR})
+
+    assert "screened" == village.state_of(job_id)
+
+
+def test_a_rule_for_pysyft_code_lets_nobody_pass_it_any_text(village):
+    """The rule says that a name may be anything; what a name is, only its own dialect checks."""
+    village.in_force()
+    first = submitted(village)
+    request = village.job(first).request
+    anything = rule(village.job(first).code_digest)
+    village.sign_policy(
+        village.policy(
+            2, rules=(replace(anything, parameters={JOB_PARAMETER: Allowed(anything=True)}),)
+        )
+    )
+    village.settle()
+    native = replace(
+        request, job_id=secrets.token_hex(16), parameters={JOB_PARAMETER: "<script>" * 9_000}
+    )
+    (asked,) = village.owner.letters("review.request", first)
+
+    village.alice.say("job.submit", {"request": native.to_mapping(), "mock": {}}, asked.attachments)
+    village.settle()
+
+    assert "rejected" == village.state_of(native.job_id)
+    assert "PySyft's client" in told(village, native.job_id)["reasons"][0]
+
+
+def test_a_small_letter_with_a_huge_config_is_refused_at_once(village):
+    """A kilobyte of gzip could be 64 KiB of YAML, which took seconds to read."""
+    village.in_force()
+    for text in ("a: [" + "b," * 30_000 + "]", "a:\n" + "- b\n" * 7_000):
+        began = time.process_time()
+        job_id = submitted(village, files=job(more={"config.yaml": text}))
+        assert time.process_time() - began < 1
+        assert "rejected" == told(village, job_id)["state"]

@@ -137,6 +137,34 @@ def test_an_approval_is_a_note_until_it_is_processed_and_then_signed_once(town, 
     assert {"count 1": "approved"} == datasite.jobs()
 
 
+def test_what_an_approval_binds_is_printed_before_it_is_signed(town, datasite):
+    request = ask(town, code={"main.py": b"import socket\n"})
+    ask(town, job_id="cd" * 16, code={"main.py": b"import socket\n"})  # the same digest
+    datasite.client.jobs["count 1"].approve("counts only")
+    at_print = []
+    datasite.client.job_runner._box._tell = lambda text: at_print.append((text, decisions(town)))
+
+    datasite.client.process_approved_jobs(timeout=0)
+
+    (sheet,) = [text for text, _ in at_print if "signed by you now" in text]
+    assert [] == at_print[0][1]
+    assert sheet.startswith("“count 1” of alice runs on plaza: this is signed by you now")
+    for told in (
+        "counts only", "scalars: n", "1,000,000 bits", "memory (MiB)", "What deserves a look",
+        "socket", "code/main.py", f"darkroom review show {request.job_digest}",
+    ):  # fmt: skip
+        assert told in " ".join(sheet.split()), told
+    for asked in (
+        "If you approve",
+        "Decide",
+        "Run these",
+        "Code: ",
+        "requests wait",
+    ):
+        assert asked not in sheet
+    assert [request.job_id] == [said["job_id"] for said in decisions(town)]
+
+
 def test_a_rejection_is_signed_by_the_next_sync(town, datasite):
     request = ask(town)
     datasite.client.jobs["count 1"].reject("asks for too much")
@@ -286,9 +314,69 @@ def test_sharing_prints_what_leaves_and_signs_its_release_once(town, datasite, p
     (said,) = decisions(town)
     assert ("output", "release") == (said["subject"], said["verdict"])
     assert with_log is said.get("with_log", False)
-    assert datasite.heard("May the outputs of")
+    (sheet,) = [text for text in datasite.said if text.startswith("The outputs of")]
+    words = " ".join(sheet.split())
+    assert sheet.startswith("The outputs of “count 1” leave north: this is signed by you now")
+    assert ("The log leaves with them." in words) is with_log
+    assert ("The log stays here." in words) is not with_log
+    assert ("Log (leaves with them)" in sheet) is with_log
+    assert ("Log (stays here)" in sheet) is not with_log
+    for asked in ("May the outputs", "If you approve", "unless you say so", "Decide", "Run these"):
+        assert asked not in sheet
     assert 0 == len(town.desk.releases())
     assert "its outputs are released" == datasite.client.jobs["count 1"].review_reason
+
+
+def test_what_was_approved_at_the_desk_is_released_at_the_desk(town, datasite):
+    ours = ask(town, "ours", job_id="ab" * 16)
+    theirs = ask(town, "theirs", job_id="cd" * 16, code={"main.py": b"print(2)\n"})
+    datasite.client.jobs["ours"].approve()
+    datasite.client.process_approved_jobs(timeout=0)
+    datasite.client.jobs["theirs"].approve()  # a wish that the desk is ahead of
+    town.desk.approve(theirs.job_digest)
+    town.heard()
+    left = town.ask_release(ours)["output_digest"]
+    stays = town.ask_release(theirs, {"totals": ("scalars", b'{"n":4}')})["output_digest"]
+
+    datasite.client.process_approved_jobs(
+        timeout=5, share_outputs_with_submitter=True, share_logs_with_submitter=True
+    )
+
+    assert [("release", left)] == [(said["verdict"], said["digest"]) for said in decisions(town)]
+    assert datasite.heard(f"darkroom release approve {stays}")
+    assert not datasite.heard("The outputs of “theirs”")
+    assert 1 == len(town.desk.releases())
+
+
+def test_what_no_review_was_asked_for_is_mentioned_and_stays(town, datasite):
+    asked = town.ask_release(job(job_id="cd" * 16))["output_digest"]
+
+    datasite.client.process_approved_jobs(timeout=5, share_outputs_with_submitter=True)
+
+    assert [] == decisions(town)
+    assert datasite.heard(f"darkroom release approve {asked}")
+
+
+def test_an_approval_that_was_taken_back_releases_nothing(town, datasite):
+    request = ask(town)
+    datasite.client.jobs["count 1"].approve()
+    datasite.client.process_approved_jobs(timeout=0)
+    town.desk.withdraw(request.job_digest, "a mistake")
+    town.heard()
+    asked = town.ask_release(request)["output_digest"]
+
+    datasite.client.process_approved_jobs(timeout=5, share_outputs_with_submitter=True)
+
+    assert [] == decisions(town)
+    assert datasite.heard(f"darkroom release approve {asked}")
+
+
+def test_an_approval_of_an_earlier_login_counts_for_a_release(town, datasite, produced, tmp_path):
+    again = log_in(office_of(town), tmp_path, now=town.gateway.clock.now)
+
+    again.client.process_approved_jobs(timeout=5, share_outputs_with_submitter=True)
+
+    assert ["release"] == [said["verdict"] for said in decisions(town)]
 
 
 def test_the_log_alone_does_not_leave(town, datasite, produced):
@@ -383,8 +471,10 @@ def test_words_of_pysyft_that_a_domain_does_not_have(town, datasite, produced, t
     (tmp_path / "result.json").write_text("{}")
     with pytest.raises(DeniedError, match="once"):
         found.rerun()
-    with pytest.raises(DeniedError, match="nothing was taken"):
+    with pytest.raises(DeniedError, match="nothing was taken") as refusal:
         found.accept_by_depositing_result(str(tmp_path / "result.json"))
+    for instead in ("job.approve()", "process_approved_jobs()", "job.reject("):
+        assert instead in refusal.value.next_step
     for share in (found.share_outputs, found.share_logs):
         with pytest.raises(DeniedError, match="signed release"):
             share([ALICE])

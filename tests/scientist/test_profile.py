@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from darkroom.errors import SpecError, UnknownNameError
 from darkroom.model.airlock import Airlock
 from darkroom.model.domain_config import MAX_MODELS
-from darkroom.scientist.profile import Profile, read_profile
+from darkroom.scientist.profile import MAX_PACKAGE, MAX_PACKAGES, Profile, read_profile
 from tests.model.shapes import JSON
 
 
@@ -44,6 +44,36 @@ def test_a_domain_without_an_endpoint_has_no_version_and_no_models(value):
 
 def test_an_endpoint_without_models_has_none():
     assert read(pysyft={"version": "0.10.0", "models": {}}).models == {}
+
+
+def packages(value: object) -> dict:
+    return {"tflite": {"lock_hash": SHA, "interpreter": "litert", "packages": value}}
+
+
+def test_what_an_environment_holds_is_read():
+    most = {f"p{n}": "1" for n in range(MAX_PACKAGES)}
+    for held in ({"numpy": "1.26.4"}, {}, most):
+        assert read(environments=packages(held)).packages == {"tflite": held}
+
+
+def test_a_domain_of_an_older_release_says_nothing_of_what_an_environment_holds():
+    assert read().packages == {}
+    assert read(environments=packages(None)).packages == {}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [], "numpy", 7, ["numpy"], {"numpy": None}, {"numpy": 1}, {"numpy": ["1"]}, {"": "1"},
+        {"numpy": ""}, {"numpy": "1\n"}, {"num\x1bpy": "1"}, {"numpy": "1\u202e"},
+        {"n" * (MAX_PACKAGE + 1): "1"}, {"numpy": "1" * (MAX_PACKAGE + 1)},
+        {f"p{n}": "1" for n in range(MAX_PACKAGES + 1)},
+    ],
+    ids=lambda value: ascii(value)[:40],
+)  # fmt: skip
+def test_packages_in_another_form_are_refused_with_the_whole_profile(value):
+    with pytest.raises(SpecError, match="profile of north has missing or mistyped fields"):
+        read(environments=packages(value))
 
 
 def models(name: object = "detector.tflite", **more: object) -> dict:

@@ -1,13 +1,16 @@
 """The box of PySyft's client over time: restarts, outages, two notebooks, and hundreds of jobs."""
 
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import syft as sy
 
-from darkroom.bootstrap.pysyft_scientist import archived
+from darkroom.adapters.pysyft.box import A_WHILE
+from darkroom.bootstrap.pysyft_scientist import archived, session_of, wait
 from darkroom.errors import UnknownNameError
 from tests.scientist.pysyft_bench import NORTH, PysyftBench, at_the_village, inbox, quietly
 
@@ -91,6 +94,87 @@ def test_what_somebody_changed_in_the_box_is_mended(bench):
     assert len(mended.output_paths) == 1
 
 
+def tree(bench: PysyftBench, name: str) -> dict[str, bytes]:
+    folder = bench.box / NORTH / "app_data/job/inbox/alice@darkroom/v1" / name
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("log_in", [True, False], ids=["the next kernel", "this kernel"])
+def test_a_box_that_somebody_deleted_comes_back(bench, log_in):
+    bench.done("finished")
+    pending = bench.submit("pending")
+    bench.village.settle()
+    assert bench.job("pending").status == "pending"
+    before = {name: tree(bench, name) for name in ("finished", "pending")}
+    assert len(before["pending"]) == 4  # main.py, darkroom.json, run.sh, config.yaml
+
+    shutil.rmtree(bench.box)
+    if log_in:
+        bench.client = bench.again()
+    quietly(bench.client.sync)
+
+    jobs = {job.name: job for job in quietly(lambda: bench.client.jobs)}
+    assert {n: job.status for n, job in jobs.items()} == {"finished": "done", "pending": "pending"}
+    (output,) = jobs["finished"].output_paths
+    assert json.loads(output.read_text()) == {"n": 3}
+    assert {name: tree(bench, name) for name in before} == before
+    bench.let_through(pending)
+    assert bench.job("pending").status == "done"
+
+
+@pytest.mark.parametrize("kept", [None, b"not a message"], ids=["of an older release", "damaged"])
+def test_a_job_that_cannot_come_back_is_named_with_its_place(bench, kept):
+    bench.done("job")
+    records = bench.connection.box.records
+    (record,) = records.all()
+    records.drop_message(record)
+    if kept is not None:
+        records.keep_message(record, kept)
+    path = records.path(record.datasite, record.name)
+    long_ago = path.stat().st_mtime - 2 * A_WHILE
+    os.utime(path, (long_ago, long_ago))
+
+    shutil.rmtree(bench.box)
+    bench.client = bench.again()
+    for _ in range(2):
+        quietly(bench.client.sync)
+
+    (line,) = [line for line in bench.said if "deleted from the SyftBox" in line]
+    assert line.startswith(f"job at {NORTH}")
+    assert "darkroom.pysyft.session_of(client).jobs" in line
+    assert [submission.name for submission in session_of(bench.client).jobs] == ["job"]
+    assert list(records.folder.glob("*/*")) == []
+    bench.submit("job")  # the name is free again
+
+
+def test_a_message_about_another_job_puts_nothing_into_the_box(bench):
+    bench.submit("one")
+    bench.submit("two")
+    records = bench.connection.box.records
+    one, two = sorted(records.all(), key=lambda record: record.name)
+    records.keep_message(one, records.message(two))
+
+    shutil.rmtree(bench.box)
+    bench.client = bench.again()
+    quietly(bench.client.sync)
+
+    assert inbox(bench) == ["two"]
+
+
+def test_a_job_that_was_not_sent_leaves_no_message(bench):
+    bench.connection.lab.session.post.write = None  # the last step before it is sent
+    with pytest.raises(TypeError):
+        bench.submit("job")
+
+    records = bench.connection.box.records
+    assert [path for path in records.folder.rglob("*") if path.is_file()] == []
+    assert inbox(bench) == []
+
+
 def test_a_clock_that_is_put_back_loses_nothing(bench):
     request = bench.submit("job")
     bench.village.settle()
@@ -120,11 +204,36 @@ def test_old_finished_jobs_leave_the_box(bench, monkeypatch):
     assert json.loads(old["job 0"].output_paths[0].read_text()) == {"n": 3}
     assert (old["job 0"].code_dir / "main.py").is_file()
     assert len(list((bench.folder / "box-event-messages").iterdir())) <= 4
+    assert sorted(p.suffix for p in (bench.folder / "box-jobs" / NORTH).iterdir()) == [
+        ".json", ".json", ".message", ".message",
+    ]  # fmt: skip
     with pytest.raises(UnknownNameError):
         old["job 9"]
 
     bench.submit("job 0", code)  # the name is free again
     assert bench.job("job 0").status == "received"
+
+
+def test_a_job_that_leaves_the_box_says_where_it_is(bench, monkeypatch):
+    monkeypatch.setattr("darkroom.adapters.pysyft.box.KEPT", 1)
+    code = bench.code()
+    for name in ("old", "new"):
+        bench.done(name, code)
+    for _ in range(4):
+        quietly(bench.client.sync)
+
+    (line,) = [line for line in bench.said if "archived(client)" in line]
+    assert line.startswith("1 finished job moved from client.jobs to darkroom.pysyft.archived(")
+    there = r"darkroom\.pysyft\.archived\(client\)\['old'\]"
+    with pytest.raises(UnknownNameError, match="'old' is finished and not in the box") as unknown:
+        wait(bench.client, "old")
+    assert unknown.value.next_step == "see darkroom.pysyft.archived(client)['old']"
+    with pytest.raises(ValueError, match=rf"'old' not found: it is finished and archived.*{there}"):
+        bench.job("old")
+    with pytest.raises(UnknownNameError, match="no job in the box is called 'older'"):
+        wait(bench.client, "older")
+    with pytest.raises(ValueError, match=r"'older' not found$"):
+        bench.job("older")
 
 
 def test_a_large_output_lies_in_the_box_whole(bench, monkeypatch):

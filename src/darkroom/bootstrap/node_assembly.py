@@ -187,6 +187,7 @@ def assemble(
         why_unfit=walls.why_unfit,
         on_card=admission.screen_again,
         pysyft=parts.endpoint.profile,
+        packages=parts.endpoint.installed,
     )
 
     followed = FollowedKeys(store=store, journal=journal, laws=laws, clock=clock)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from darkroom.adapters.pysyft.address import PLACE
 from darkroom.adapters.pysyft.lab import Seen, Trial
 from darkroom.adapters.pysyft.mock_failure import explain
 from darkroom.adapters.pysyft.translation import MODULE
@@ -67,8 +68,8 @@ class SessionLab:
     # ----------------------------------------------------------------------- what there is
 
     def domains(self) -> list[str]:
-        """Names of the pinned domains."""
-        return sorted(self.session.catalogue.domains())
+        """Names of the pinned domains; one that is spelled like an address has none of its own."""
+        return sorted(n for n in self.session.catalogue.domains() if not n.endswith(PLACE))
 
     def profile(self, domain: str) -> Profile | None:
         """As last heard."""

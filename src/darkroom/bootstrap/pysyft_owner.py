@@ -26,12 +26,15 @@ from darkroom.owner.policy_desk import PolicyDesk
 from darkroom.owner.policy_diff import diff_sheet
 from darkroom.owner.requests import ReleaseRequest, ReviewRequest
 from darkroom.owner.sharing import Sharing
+from darkroom.owner.signing import Signing
 from darkroom.owner.standing import Stands, standings
 from darkroom.policy.consistency import strangers
 
 
 SYFTBOX = "SyftBox"
 SIGNED = "signed-policy.yaml"
+APPROVED_HERE = "approved-in-pysyft"  # the fact: what was approved, the latest last
+MOST_HERE = 1_000
 RETRY = 2.0  # seconds between two attempts while the gateway is away
 _STATUS: dict[Stands, Status] = {
     "waits": "pending", "approved": "approved", "rejected": "rejected", "produced": "done",
@@ -57,8 +60,10 @@ def login_do(
     The client shows the review queue of `darkroom review`: what is decided in one is decided
     in the other. `job.approve()` and `job.reject()` are notes; `process_approved_jobs()` signs
     approvals with the owner's keys (rejections are signed by `sync()` as well), waits for the
-    outputs and, with `share_outputs_with_submitter=True`, signs their release. Nothing is ever
-    run on this machine and nothing private lies in the SyftBox folder.
+    outputs and, with `share_outputs_with_submitter=True`, signs their release. It prints first
+    what it signs. Outputs of a job that was approved elsewhere, at the desk or by a rule, are
+    released there. Nothing is ever run on this machine and nothing private lies in the SyftBox
+    folder.
 
     `approve_peer_request`, `create_dataset(users=…)`, `share_dataset` and `delete_dataset` sign
     the next version of the policy and send it to the domain. The policy then is ahead of your
@@ -169,6 +174,7 @@ class DeskQueue:
     def standings(self) -> list[Standing]:
         """Every sound request for review, oldest first."""
         store = self._desk.store
+        here = set(store.fact(APPROVED_HERE) or ())
         found = standings(
             store.cases("code", waiting=False),
             store.cases("output", waiting=False),
@@ -181,6 +187,7 @@ class DeskQueue:
                 status=_STATUS[one.stands],
                 reason=_plain(": ".join(filter(None, (_SAID.get(one.stands, ""), one.why)))),
                 output=one.output,
+                signed_here=one.case.verdict == "approve" and _approval(one.case) in here,
             )
             for one in found
         ]
@@ -202,16 +209,33 @@ class DeskQueue:
     def decide(self, case: Case, verdict: Verdict, reason: str, *, with_log: bool = False) -> bool:
         """Sign, keep and send the owner's word; False when there was one."""
         said = self._desk.decide(case, verdict, reason, with_log=with_log)
+        if said is not None and verdict == "approve":
+            self._remember(case)
         self._desk.mailroom.flush()
         return said is not None
 
-    def sheet(self, case: Case) -> str:
-        """Everything that a decision on this case binds."""
-        return plain_text(self._desk.sheet(case))
+    def unasked(self) -> list[Case]:
+        """Outputs that wait, of jobs that this person was not asked to approve."""
+        known = {one.output.id for one in self.standings() if one.output is not None}
+        waiting = self._desk.store.cases("output", waiting=True)
+        return [case for case in waiting if not case.problem and case.id not in known]
+
+    def sheet(self, case: Case, *, name: str, reason: str = "", with_log: bool = False) -> str:
+        """Everything that a yes to this case binds, as it is signed."""
+        look = self.command(f"{'review' if case.subject == 'code' else 'release'} show", case)
+        signing = Signing(name=name, reason=reason, with_log=with_log, look=look)
+        return plain_text(self._desk.sheet(case, signing))
 
     def command(self, what: str, case: Case) -> str:
         """The command line that does it at the desk."""
         return f"darkroom {what} {case.digest or f'job:{case.job_id}'}{self._suffix}"
+
+    def _remember(self, case: Case) -> None:
+        """A stop before this leaves a job whose outputs are released at the desk."""
+        store = self._desk.store
+        with store.transaction():
+            here = [*(store.fact(APPROVED_HERE) or ()), _approval(case)]
+            store.set_fact(APPROVED_HERE, here[-MOST_HERE:])
 
 
 class Onlookers:
@@ -306,6 +330,10 @@ class _OwnersPolicy:
             f"Your policy.yaml is behind now: {written}; "
             "take the change over there, with your comments, before you sign the file again"
         )
+
+
+def _approval(case: Case) -> str:
+    return f"{case.job_id} {case.digest}"  # the id of a case is given again once it is forgotten
 
 
 def _as_yaml(policy: SitePolicy) -> str:

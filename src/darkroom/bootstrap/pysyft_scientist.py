@@ -100,8 +100,9 @@ def wait(client: Client, *names: str, timeout: float | None = None) -> list[Safe
     Raises:
         UnknownNameError: no job of that name is in the box.
     """
-    session, records = session_of(client), _connection(client).box.records.all()
-    wanted = [_named(records, name) for name in names] if names else records
+    session, connection = session_of(client), _connection(client)
+    records = connection.box.records.all()
+    wanted = [_named(connection, records, name) for name in names] if names else records
 
     def rows() -> list[JobRow]:
         found = (session.store.job(record.job_id) for record in wanted)
@@ -137,8 +138,12 @@ def _connection(client: Client) -> ScientistConnection:
     )
 
 
-def _named(records: list[Record], name: str) -> Record:
+def _named(connection: ScientistConnection, records: list[Record], name: str) -> Record:
     found = [record for record in records if record.name == name]
+    if not found and (there := connection.archived_as(name)):
+        raise UnknownNameError(
+            f"{ascii(name)[:100]} is finished and not in the box any more", next_step=f"see {there}"
+        )
     if len(found) != 1:
         several = f"{len(found)} jobs are called" if found else "no job in the box is called"
         raise UnknownNameError(

@@ -20,6 +20,7 @@ from darkroom.errors import SpecError
 
 MAX_BYTES = 64 << 10
 MAX_DEPTH = 16
+MAX_NODES = 1_000  # of a text that somebody sent: pure-Python YAML makes about 10,000 a second
 MAX_DIGITS = 18  # of a whole number: it fits every database and every other reader
 # Of each kind of node, for `!!map x` is a text that says it is none.
 _TAGS: dict[type[yaml.Node], set[str]] = {
@@ -37,9 +38,10 @@ class _StrictLoader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own form
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, most: int | None) -> None:
         super().__init__(text)
         self._depth = 0
+        self._nodes_left = most
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """One node, if it is of a kind that we take."""
@@ -48,6 +50,10 @@ class _StrictLoader(yaml.SafeLoader):
             raise _Refused("aliases (*name) are not accepted", event.start_mark)
         if self._depth == MAX_DEPTH:
             raise _Refused(f"this is nested more than {MAX_DEPTH} deep", event.start_mark)
+        if self._nodes_left is not None:
+            if self._nodes_left == 0:
+                raise _Refused("this holds more values than are read", event.start_mark)
+            self._nodes_left -= 1
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
@@ -190,16 +196,16 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
     Raises:
         SpecError: too large, not YAML (with the line), or not a mapping.
     """
-    return _parse(Path(name), text.encode("utf-8", "surrogatepass")).content
+    return _parse(Path(name), text.encode("utf-8", "surrogatepass"), MAX_NODES).content
 
 
-def _parse(path: Path, data: bytes) -> YamlFile:
+def _parse(path: Path, data: bytes, most: int | None = None) -> YamlFile:
     if len(data) > MAX_BYTES:
         raise SpecError(
             f"{path} has more than {MAX_BYTES >> 10} KiB", next_step="is it the right file?"
         )
     try:
-        loader = _StrictLoader(data.decode("utf-8-sig"))
+        loader = _StrictLoader(data.decode("utf-8-sig"), most)
         root = loader.get_single_node()
         content = loader.construct_document(root) if root is not None else None
     except UnicodeDecodeError as error:

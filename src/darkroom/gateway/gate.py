@@ -14,7 +14,8 @@ from darkroom.gateway.sessions import Sessions
 from darkroom.gateway.stores import DirectoryStore
 from darkroom.gateway.threads import Threads
 from darkroom.model.address import normal_address
-from darkroom.model.handover import Handover, follow, read_chain
+from darkroom.model.canonical import canonical
+from darkroom.model.handover import MAX_LINKS, Handover, check_chain, follow, read_chain
 from darkroom.model.identity import PublicIdentity, require_name
 from darkroom.model.statement import Statement
 from darkroom.ports import Clock, Verifier
@@ -22,6 +23,7 @@ from darkroom.ports import Clock, Verifier
 
 LOGIN = "login"  # the statement kind; its body is {"gateway", "name", "nonce"}
 CERTIFICATE_HEX_MAX = 256
+CHAIN_BYTES = MAX_LINKS * (4 << 10)  # a link has about 2 KiB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,7 @@ class Gate:
         body = await self._json(request)
         identity = read_identity(require_field(body, "identity", dict))
         await self._threads.store(self._verifier.check_identity, identity)
-        chain = read_chain(body.get("handovers", []))
+        chain = read_handovers(body.get("handovers", []))
         await self._prove(body, identity)
         await self._threads.store(
             self._directory.claim,
@@ -131,6 +133,8 @@ class Gate:
                 "the hand-overs of a registration lead to other keys",
                 next_step="register with the keys that they lead to",
             )
+        # It is kept and shown under this name, so no part of it may be anything else.
+        check_chain(chain, check=self._verifier.check_statement)
         if self._directory.fingerprint(identity.name) in ("", identity.fingerprint):
             return ""
         held = PublicIdentity.from_mapping(self._directory.identity(identity.name))
@@ -205,3 +209,19 @@ def read_identity(mapping: dict[str, Any]) -> PublicIdentity:
             next_step="export it again with `darkroom identity show`",
         )
     return identity
+
+
+def read_handovers(value: Any) -> tuple[Handover, ...]:
+    """The hand-overs of a registration, of untrusted origin: form and size are checked.
+
+    Raises:
+        SpecError: no list of a few hand-overs, or more bytes than those have.
+    """
+    chain = read_chain(value)
+    size = sum(len(canonical(link.to_mapping())) for link in chain)
+    if size > CHAIN_BYTES or any(len(link.new.certificate) > CERTIFICATE_HEX_MAX for link in chain):
+        raise SpecError(
+            "the hand-overs of a registration are larger than any that are written",
+            next_step="register with the key file as `darkroom identity rotate` left it",
+        )
+    return chain

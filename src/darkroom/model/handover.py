@@ -159,6 +159,26 @@ def follow(
     return tuple(chain[start:])
 
 
+def check_chain(chain: Sequence[Handover], *, check: Check) -> None:
+    """Every signature of a chain that can be checked without a pin: all but the first one.
+
+    Args:
+        chain: of any origin, not empty.
+        check: `Verifier.check_statement`.
+
+    Raises:
+        TrustError: one does not hold, or the links are not one chain in order, of one name.
+    """
+    first, *later = chain
+    check(first.said_by(first.new, first.by_new), HANDOVER, first.new)
+    if later and (later[0].number, later[0].old) != (first.number + 1, first.new.fingerprint):
+        raise _refused(first.new, "is not the next one")
+    if first.old in {link.new.fingerprint for link in chain}:
+        raise _refused(first.new, "leads back to keys that were given up")
+    if later:
+        follow(first.new, later, check=check)
+
+
 def _against(link: Handover, held: PublicIdentity, number: int, used: Collection[str]) -> str:
     new = link.new
     if link.old != held.fingerprint:

@@ -23,6 +23,8 @@ JOB_ID = re.compile(r"[0-9a-f]{32}")
 SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 # One path segment: ASCII, no leading dot or dash, so neither `..`, options nor homoglyphs.
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}")
+# What a PySyft job starts with; only its own dialect submits it, which bounds its parameter.
+PYSYFT_ENTRYPOINT = "pysyft_job:main"
 MAX_FILES = 200
 MAX_PATH = 240
 MAX_OUTPUTS = 16

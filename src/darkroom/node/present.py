@@ -29,6 +29,7 @@ class Presence:
         why_unfit: Callable[[], str],
         on_card: Callable[[], None],
         pysyft: Callable[[], dict[str, Any]],
+        packages: Callable[[str], Mapping[str, str]],
     ) -> None:
         self._store = store
         self._laws = laws
@@ -41,6 +42,7 @@ class Presence:
         self._why_unfit = why_unfit
         self._on_card = on_card
         self._pysyft = pysyft
+        self._packages = packages
         self._published: dict[str, str] = {}
         self._seen: object = None
 
@@ -79,7 +81,11 @@ class Presence:
             "title": self._title,
             "owner": self._owner,
             "environments": {
-                name: {"lock_hash": runtime.lock_hash, "interpreter": runtime.interpreter}
+                name: {
+                    "lock_hash": runtime.lock_hash,
+                    "interpreter": runtime.interpreter,
+                    "packages": dict(self._packages(name)),
+                }
                 for name, runtime in self._runtimes().items()
             },
             "workers": self._workers,

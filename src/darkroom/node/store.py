@@ -181,6 +181,10 @@ class NodeStore(Protocol):
         """The pinned identity of that name; the former one that a fingerprint names."""
         ...
 
+    def followed_since(self, name: str, at: float) -> int:
+        """How many hand-overs of that name were followed after a point in time."""
+        ...
+
     def names(self) -> list[str]:
         """All pinned names, sorted."""
         ...

@@ -28,6 +28,7 @@ from darkroom.owner.requests import ReviewRequest
 from darkroom.owner.review_view import review_sheet
 from darkroom.owner.rules import POLICY_FACT
 from darkroom.owner.sheet import Sheet
+from darkroom.owner.signing import Signing
 from darkroom.owner.store import OwnerStore
 from darkroom.owner.view import list_sheet, refused_sheet
 from darkroom.ports import Clock, Keyring, Verifier
@@ -252,11 +253,17 @@ class Desk:
 
     # ------------------------------------------------------------------------ looking closer
 
-    def sheet(self, case: Case) -> Sheet:
-        """What the owner reads about a request."""
+    def sheet(self, case: Case, signing: Signing | None = None) -> Sheet:
+        """What the owner reads about a request.
+
+        Raises:
+            DeniedError: a yes is being signed to what does not hold.
+        """
         try:
             found = self.lookup.read(case)
         except DeniedError:
+            if signing is not None:
+                raise
             return refused_sheet(case, suffix=self._suffix)
         if isinstance(found, ReviewRequest):
             return review_sheet(
@@ -265,6 +272,7 @@ class Desk:
                 self._gathering.for_review(case, found),
                 domain=self.domain.name,
                 suffix=self._suffix,
+                signing=signing,
             )
         return release_sheet(
             found,
@@ -272,6 +280,7 @@ class Desk:
             self._gathering.for_release(case, found),
             domain=self.domain.name,
             suffix=self._suffix,
+            signing=signing,
         )
 
     def _list(self, subject: Subject, *, everything: bool) -> Shown:

@@ -18,26 +18,30 @@ MAX_PARSED = 16 << 20
 PREVIEW_ROWS = 20
 PREVIEW_TEXTS = 20
 LOG_LINES = 2_000
+ASKED = "stays here unless you say so"
 TFLITE = b"TFL3"
 ARCHIVE = b"PK"
 
 
-def output_sections(release: ReleaseRequest, tensors: Mapping[str, Tensors]) -> list[Section]:
+def output_sections(
+    release: ReleaseRequest, tensors: Mapping[str, Tensors], *, log: str = ASKED
+) -> list[Section]:
     """One section per output, the log last.
 
     Args:
         release: the outputs.
         tensors: output name -> what a process apart found in an archive of arrays.
+        log: whether it leaves.
     """
     names = sorted(release.files, key=lambda name: (name == "log", name))
     return [
-        _section(name, release.kinds[name], release.files[name], tensors.get(name))
+        _section(name, release.kinds[name], release.files[name], tensors.get(name), log)
         for name in names
     ]
 
 
-def _section(name: str, kind: str, data: bytes, tensors: Tensors | None) -> Section:
-    heading = f"Output: {name}" if name != "log" else "Log (stays here unless you say so)"
+def _section(name: str, kind: str, data: bytes, tensors: Tensors | None, log: str) -> Section:
+    heading = f"Output: {name}" if name != "log" else f"Log ({log})"
     if kind == "log":
         return _log(heading, data)
     if kind == "model":

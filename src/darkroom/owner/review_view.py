@@ -10,6 +10,7 @@ from darkroom.owner.comparison import comparison_sections
 from darkroom.owner.findings.finding import Finding
 from darkroom.owner.requests import ReviewRequest
 from darkroom.owner.sheet import Section, Sheet
+from darkroom.owner.signing import Signing
 from darkroom.owner.source_text import SourceText, read_source
 from darkroom.owner.view import decide_section, limit_rows, notices_section, together_alert
 from darkroom.owner.wording import hash_words, price_rows, time_words, value_words
@@ -20,12 +21,30 @@ _MAX_CLAIMS = 50
 
 
 def review_sheet(
-    review: ReviewRequest, case: Case, background: Background, *, domain: str, suffix: str = ""
+    review: ReviewRequest,
+    case: Case,
+    background: Background,
+    *,
+    domain: str,
+    suffix: str = "",
+    signing: Signing | None = None,
 ) -> Sheet:
-    """Everything an approval of code binds, and what helps to judge it."""
+    """Everything an approval of code binds, and what helps to judge it.
+
+    Args:
+        review: the request, checked.
+        case: as it was kept.
+        background: what else is known.
+        domain: whose.
+        suffix: ends each command line, for instance ` --state owner`.
+        signing: the approval is signed now: a short form, without the code itself. Without
+            it the sheet asks.
+    """
     request, spec = review.request, review.request.spec
     sources = [read_source(path, data) for path, data in sorted(review.files.items())]
-    together = background.history.together(case)
+    together = background.history.together(case) if signing is None else 1
+    title, lead = _heading(review, domain, signing)
+    compared = comparison_sections(request, background.near, background.differences)
     alerts = [
         *together_alert(together, "the code runs"),
         *(alert for source in sources for alert in source.alerts),
@@ -39,15 +58,11 @@ def review_sheet(
     # What runs first is read first.
     sources.sort(key=lambda s: (s.path != entry, s.language != "python", s.path))
     return Sheet(
-        title=f"{request.submitter} asks to run “{spec.name}” on {request.dataset}",
-        lead=(
-            f"If you approve, exactly the code below runs once at {domain}, without network, "
-            "inside a sandbox. What it produces comes back to you first, unless one of your "
-            "rules releases it."
-        ),
+        title=title,
+        lead=lead,
         alerts=tuple(alerts),
         sections=(
-            Section(heading="Who asks, for what", rows=_who(review, case, background)),
+            Section(heading="Who asks, for what", rows=_who(review, case, background, signing)),
             *_told(background),
             Section(
                 heading="What would leave",
@@ -62,8 +77,8 @@ def review_sheet(
                 rows=price_rows(review.price),
             ),
             before_section(request, background),
-            *comparison_sections(request, background.near, background.differences),
-            _findings(background.findings),
+            *(section for section in compared if signing is None or not section.lines),
+            _findings(background.findings, signing),
             _mock(review.mock),
             Section(
                 heading="Parameters",
@@ -78,24 +93,49 @@ def review_sheet(
             Section(
                 heading="Files",
                 note="All of them; their hashes were recomputed here from the bytes.",
-                columns=("path", "bytes", "sha256", "shown below"),
-                rows=tuple(_file_row(s, review.files[s.path]) for s in sources),
+                columns=("path", "bytes", "sha256", *(() if signing else ("shown below",))),
+                rows=tuple(
+                    _file_row(s, review.files[s.path])[: 3 if signing else 4] for s in sources
+                ),
+                commands=(("The long form, with the code", signing.look),) if signing else (),
             ),
             *(
                 Section(heading=f"Code: {s.path}", lines=s.lines, language=s.language)
                 for s in sources
-                if s.lines
+                if s.lines and signing is None
             ),
-            *_decide(case, background, together, suffix),
+            *(() if signing else _decide(case, background, together, suffix)),
         ),
     )
 
 
-def _who(review: ReviewRequest, case: Case, background: Background) -> tuple[tuple[str, ...], ...]:
+def _heading(review: ReviewRequest, domain: str, signing: Signing | None) -> tuple[str, str]:
+    """Title and lead."""
+    request = review.request
+    kept = "What it produces comes back to you first, unless one of your rules releases it."
+    if signing is None:
+        return (
+            f"{request.submitter} asks to run “{request.spec.name}” on {request.dataset}",
+            f"If you approve, exactly the code below runs once at {domain}, without network, "
+            f"inside a sandbox. {kept}",
+        )
+    return (
+        f"“{signing.name}” of {request.submitter} runs on {request.dataset}: "
+        "this is signed by you now",
+        f"Exactly the files listed below run once at {domain}, without network, inside a "
+        f"sandbox. {kept}",
+    )
+
+
+def _who(
+    review: ReviewRequest, case: Case, background: Background, signing: Signing | None
+) -> tuple[tuple[str, ...], ...]:
     request, spec = review.request, review.request.spec
     environment = spec.environment
     state = state_words(case, now=background.now, ran=case.job_id in background.history.ran)
+    reason = signing.reason if signing else case.reason
     return (
+        *((("job", signing.name), ("its code", spec.name)) if signing else ()),
         (
             "scientist",
             f"{request.submitter}{' (keys on the Hub)' if review.submitter.hosted else ''}",
@@ -113,8 +153,8 @@ def _who(review: ReviewRequest, case: Case, background: Background) -> tuple[tup
         ("rule", review.rule or "none: no rule of your policy decides it"),
         ("policy version", str(review.policy_version)),
         ("asked", time_words(case.received_at)),
-        ("state", state),
-        *((("your reason", case.reason),) if case.reason else ()),
+        *(() if signing else (("state", state),)),
+        *((("your reason", reason),) if reason else ()),
         ("job id", request.job_id),
         ("code digest", spec.code_digest),
         ("job digest", review.digest),
@@ -127,10 +167,11 @@ def _told(background: Background) -> tuple[Section, ...]:
     return (notices_section(background.notices, "What the domain said about it"),)
 
 
-def _findings(findings: tuple[Finding, ...]) -> Section:
+def _findings(findings: tuple[Finding, ...], signing: Signing | None) -> Section:
+    elsewhere = " “Below” is the code in the long form." if signing and findings else ""
     return Section(
         heading="What deserves a look",
-        note=HINTS + ("" if findings else " Nothing was found: that says little."),
+        note=HINTS + (elsewhere if findings else " Nothing was found: that says little."),
         columns=("where", "kind", "what") if findings else (),
         rows=tuple((_where(f), f.kind, f.text) for f in findings),
     )

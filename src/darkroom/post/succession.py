@@ -104,6 +104,8 @@ class Succession:
             raise
         except InputError:  # not known there, or no chain
             return ()
+        if not chain or chain[-1].new == pinned:  # as mostly; their history is not needed
+            return ()
         try:
             return follow(
                 pinned,

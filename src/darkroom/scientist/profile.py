@@ -14,6 +14,7 @@ from darkroom.model.json_shape import is_whole
 MAX_TITLE = 200
 MAX_VERSION = 40
 MAX_ENVIRONMENTS = 32
+MAX_PACKAGES, MAX_PACKAGE = 500, 100  # of an environment; characters of a name or version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class Profile:
         airlock: what every output must fit, or None when not said.
         pysyft: version of PySyft that the domain's endpoint speaks, or "".
         models: file name -> (sha256, bytes) of models that PySyft jobs may name.
+        packages: environment -> its distributions and their versions, where the domain says so.
     """
 
     domain: str
@@ -39,6 +41,7 @@ class Profile:
     airlock: Airlock | None = None
     pysyft: str = ""
     models: dict[str, tuple[str, int]] = field(default_factory=dict)
+    packages: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def environment(self, name: str) -> Environment:
         """The environment of that name with the hash that this domain offers.
@@ -66,10 +69,12 @@ def read_profile(domain: str, body: dict[str, Any]) -> Profile:
         environments = dict(body["environments"])
         if len(environments) > MAX_ENVIRONMENTS or not isinstance(body["title"], str):
             raise TypeError("environments")
-        pairs = {}
+        pairs, packages = {}, {}
         for name, entry in environments.items():
             Environment(name=name, lock_hash=entry["lock_hash"])  # checks both
             pairs[name] = (entry["lock_hash"], str(entry["interpreter"])[:40])
+            if entry.get("packages") is not None:
+                packages[name] = _packages(entry["packages"])
         workers = body["workers"]
         if type(workers) is not int or workers < 1:
             raise TypeError("workers")
@@ -86,12 +91,27 @@ def read_profile(domain: str, body: dict[str, Any]) -> Profile:
             airlock=Airlock.from_mapping(airlock) if airlock else None,
             pysyft=version,
             models=models,
+            packages=packages,
         )
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise SpecError(
             f"the profile of {domain} has missing or mistyped fields",
             next_step=f"ask the owner of {domain} to publish it again",
         ) from error
+
+
+def _packages(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSON
+    """Distribution -> version; both are shown to people."""
+    if not isinstance(value, dict) or len(value) > MAX_PACKAGES:
+        raise TypeError("packages")
+    for text in (*value, *value.values()):
+        if (
+            not isinstance(text, str)
+            or not 1 <= len(text) <= MAX_PACKAGE
+            or not (text.isascii() and text.isprintable())
+        ):
+            raise TypeError("packages")
+    return dict(value)
 
 
 def _endpoint(value: Any) -> tuple[str, dict[str, tuple[str, int]]]:  # noqa: ANN401 - JSON

@@ -75,6 +75,18 @@ def test_an_interrupted_move_is_finished_by_the_next(shelf, moved):
     assert shelf.archive["count"].status == "done"
 
 
+def test_a_job_that_came_back_into_the_box_moves_again(shelf):
+    record = shelf.job("count")
+    left = shelf.archive.folder / NORTH / f"count-{record.job_id[:8]}" / "submission"
+    left.mkdir(parents=True)
+    (left / "half.py").write_text("")
+
+    shelf.put(record)
+
+    job = shelf.archive["count"]
+    assert [p.name for p in job.code_dir.parent.rglob("*.py")] == ["main.py"]
+
+
 def test_several_of_one_name_stay_apart(shelf):
     for number in (0x10000000, 0x20000000):
         shelf.put(shelf.job("count", number << 96))

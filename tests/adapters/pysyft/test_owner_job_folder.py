@@ -1,6 +1,7 @@
 """What a scientist sends becomes a folder of texts: their place, never anything else."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -57,7 +58,8 @@ def test_a_pysyft_job_is_shown_as_it_was_sent():
 
     assert ["code/main.py", "run.sh", f"code/{LISTING}", "config.yaml"] == list(folder.files)
     assert MAIN.decode() == folder.files["code/main.py"]
-    assert RUN.decode() == folder.files["run.sh"]
+    first = "# Nothing runs this file; Darkroom starts code/main.py\n"
+    assert first + RUN.decode() == folder.files["run.sh"]
     assert "" == folder.hidden
     config = json.loads(folder.files["config.yaml"])
     assert ("main.py", "python", "count 1") == (
@@ -181,3 +183,16 @@ def test_every_tree_is_texts_at_places_of_its_own(files):
         shown = folder.files.get(f"code/{path}")
         listed = any(f"{path}  {len(data):,} bytes" in text for text in folder.files.values())
         assert listed or (shown is not None and (shown.encode() == data or folder.hidden))
+
+
+def test_a_text_of_many_hidden_characters_is_written_out_in_one_pass():
+    """Every one of them another: a pass for each took a minute a file."""
+    hidden = "".join(chr(c) for c in range(0xF0000, 0xFFFFE))
+    code = {"main.py": MAIN, "odd.py": f"#{hidden}\n".encode()}
+    began = time.process_time()
+
+    folder = pysyft_folder(code=code)
+
+    assert time.process_time() - began < 3
+    assert "hide or reorder" in folder.hidden
+    assert folder.files["code/odd.py"].startswith("#⟨U+F0000⟩⟨U+F0001⟩")

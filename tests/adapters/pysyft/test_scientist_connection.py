@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from syft.sync.events.file_change_event import FileChangeEvent, FileChangeEventsMessage
 
+from darkroom.adapters.pysyft.submitted_folder import require_dependencies
 from darkroom.bootstrap.mock_shop import MockFaces
 from darkroom.bootstrap.pysyft_scientist import client_for
 from darkroom.errors import DeniedError, InputError, SpecError, UnknownNameError
@@ -65,8 +66,8 @@ class Between:
         self.bench.clock.time += 10  # what was heard is stale
         self.quietly(self.client.sync)
 
-    def submit(self, to: str, name: str = "job") -> Any:
-        self.quietly(self.client.submit_python_job, to, str(self.code), job_name=name)
+    def submit(self, to: str, name: str = "job", **more: Any) -> Any:
+        self.quietly(self.client.submit_python_job, to, str(self.code), job_name=name, **more)
         return self.session.jobs[0].row.jobs[0].request
 
     def job(self, at: str, name: str = "job") -> Any:
@@ -197,6 +198,30 @@ def test_a_broken_profile_takes_only_its_domain_away(between):
             between.client.submit_python_job, NORTH, str(between.code), ignore_peer_version=True
         )
     between.submit(EAST)
+
+
+@pytest.mark.parametrize("asked", ["torch", "numpy>=99", "numpy[extra]", "syft==0.9.5", "./code"])
+def test_what_an_environment_lacks_is_refused_before_anything_is_sent(between, asked):
+    offers = a_profile("north", pysyft=ENDPOINT)
+    offers["environments"]["tflite"]["packages"] = {"numpy": "1.26.4"}
+    between.publish("north", offers, a_card("north"))
+    between.sync()
+    before = between.files()
+
+    with pytest.raises(SpecError) as refused:
+        between.submit(NORTH, dependencies=["numpy>=1.26", asked])
+
+    with pytest.raises(SpecError) as by_the_node:
+        require_dependencies((asked,), {"numpy": "1.26.4"}, "tflite")
+    assert str(refused.value) == str(by_the_node.value)
+    assert [*between.session.jobs] == []
+    assert between.files() == before
+    assert between.session.run_mock.tasks == []
+    between.submit(NORTH, dependencies=["numpy>=1.26"])
+
+
+def test_a_domain_that_does_not_say_what_it_has_decides_itself(between):
+    between.submit(NORTH, dependencies=["torch"])
 
 
 def test_a_new_version_replaces_the_files_of_the_old(between):

@@ -18,17 +18,18 @@ from tests.attack.pysyft.stock.town import Town, found_town, moved_town
 
 
 @pytest.fixture(scope="session")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Town:
     """Keys and peers are made once; every test gets a copy of the folders."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRE_SYNC", "false")  # the engine syncs when it is told to
-        yield found_town(tmp_path_factory.mktemp("stock") / "town")
+        return found_town(tmp_path_factory.mktemp("stock") / "town")
 
 
 @pytest.fixture
 def town(founded: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
     """Unprotected: what an attack does to the stock engine."""
     town = moved_town(founded, tmp_path / "town")
+    monkeypatch.setenv("PRE_SYNC", "false")
     monkeypatch.setenv("PATH", f"{town.folder / 'programs'}:{os.environ['PATH']}")
     return town
 

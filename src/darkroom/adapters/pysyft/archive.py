@@ -4,6 +4,7 @@ Beside the box, `<box>-archive/<datasite>/<name>-<first digits of the id>/` hold
 box held: `submission/` and `review/`. The newest finished jobs stay in the box.
 """
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,8 @@ class Archive:
             target.mkdir(mode=0o700, parents=True, exist_ok=True)
             for source, name in ((submission, SUBMISSION), (review, REVIEW), (record_path, RECORD)):
                 if source.exists():
+                    if (target / name).is_dir():  # moved before, and made again in the box since
+                        shutil.rmtree(target / name)
                     source.rename(target / name)
         except OSError as error:
             raise StateError(

@@ -2,7 +2,7 @@
 
     <box>/                    the engine's; mocks, jobs, their states and outputs
     <box>-event-messages/     the engine's log of what it was told
-    <box>-jobs/               which job of the box is which of Darkroom (`job_records`)
+    <box>-jobs/               which job of the box is which of Darkroom, and what was sent
     <box>-archive/            finished jobs (`archive`)
 
 Called inside the engine's own lock (`.sync.lock`), so one process at a time.
@@ -12,7 +12,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Collection, MutableMapping
+from collections.abc import Callable, Collection, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,10 @@ from syft_rds.config import COLLECTION_SUBPATH
 from darkroom.adapters.pysyft.archive import KEPT, Archive
 from darkroom.adapters.pysyft.job_files import STATE
 from darkroom.adapters.pysyft.job_records import JobRecords, Record
-from darkroom.adapters.pysyft.submitted_folder import INBOX, LAYOUT
+from darkroom.adapters.pysyft.submitted_folder import INBOX, LAYOUT, read_folder
+from darkroom.adapters.pysyft.wire import read_proposal
 from darkroom.adapters.pysyft.write_filter import review_folder
-from darkroom.errors import StateError
+from darkroom.errors import SpecError, StateError
 
 
 A_WHILE = 60.0  # seconds between the claim of a name and the folder of that name, at most
@@ -100,8 +101,53 @@ class Box:
                 next_step=f"make room on the disk of {self.folder}, then client.sync()",
             ) from error
 
+    def restore(self, record: Record, parse_yaml: Callable[[str, str], dict[str, Any]]) -> bool:
+        """Make the folder of a job again, of the message that was sent.
+
+        Args:
+            record: of a job whose folder is gone.
+            parse_yaml: strict, from (text, name).
+
+        Returns:
+            Whether what was sent is known.
+
+        Raises:
+            StateError: the disk does not take it.
+        """
+        message = self.records.message(record)
+        if message is None:
+            return False
+        try:  # by the readers of the domain: no path of it leads anywhere else
+            proposal = read_proposal(message)
+            job = read_folder(
+                proposal, sender=self.address, datasite=record.datasite, parse_yaml=parse_yaml
+            )
+        except SpecError:
+            return False
+        if job.job_name != record.name:
+            return False
+        target = self.submission(record)
+        head = f"{target.relative_to(self.folder / record.datasite).as_posix()}/"
+        draft = self.records.folder / f"{record.job_id}.part"
+        try:
+            shutil.rmtree(draft, ignore_errors=True)
+            for change in proposal.changes:
+                path = draft / change.path.removeprefix(head)
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.write_bytes(change.text.encode())
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft.rename(target)
+        except OSError as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise StateError(
+                f"a job cannot be put back into the box: {error.strerror}",
+                next_step=f"make room on the disk of {self.folder}, then client.sync()",
+            ) from error
+        return True
+
     def remove(self, record: Record) -> None:
         """A job that was never sent: its folder and its record."""
+        self.records.drop_message(record)  # first: another notebook would put the folder back
         shutil.rmtree(self.submission(record), ignore_errors=True)
         self.records.drop(record)
 
@@ -123,7 +169,9 @@ class Box:
         """Remove the files of a dataset's older version."""
         shutil.rmtree(self.folder / owner / COLLECTION_SUBPATH / tag, ignore_errors=True)
 
-    def tidy(self, finished: Collection[str], hashes: MutableMapping[Path, Any]) -> list[str]:
+    def tidy(
+        self, finished: Collection[str], hashes: MutableMapping[Path, Any]
+    ) -> tuple[list[str], int]:
         """Archive all but the newest finished jobs.
 
         Args:
@@ -131,13 +179,14 @@ class Box:
             hashes: what the engine remembers of files.
 
         Returns:
-            The ids of finished jobs that are not in the box any more.
+            The ids of finished jobs that are not in the box any more, and how many were
+            archived here.
 
         Raises:
             StateError: the disk does not take it.
         """
         if len(finished) <= KEPT:
-            return []
+            return [], 0
         found = [record for record in self.records.all() if record.job_id in finished]
         found.sort(key=self.shown_at, reverse=True)
         for record in found[KEPT:]:
@@ -147,9 +196,10 @@ class Box:
                 submission=self.submission(record),
                 review=self.review(record),
             )
+            self.records.drop_message(record)
             self.forget(record, hashes)
         kept = {record.job_id for record in found[:KEPT]}
-        return [job_id for job_id in finished if job_id not in kept]
+        return [job_id for job_id in finished if job_id not in kept], len(found[KEPT:])
 
     def shorten_log(self) -> None:
         """Drop all but the newest messages; what they said lies in the box."""

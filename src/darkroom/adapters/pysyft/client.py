@@ -4,7 +4,6 @@ The stock `login_ds` and `login_do` know Google Drive only. The pieces are the s
 the order follows `syft.sync.syftbox_manager` and `syft_rds.config`.
 """
 
-import shutil
 from pathlib import Path
 
 from syft.sync.syftbox_manager import SyftboxManagerConfig, default_collections_folder
@@ -26,7 +25,6 @@ def build_client(
     address: str,
     folder: Path,
     owner: bool,
-    keep: bool = True,
 ) -> SyftRDSClient:
     """A stock client of that address, with its files below `folder`.
 
@@ -38,7 +36,6 @@ def build_client(
         address: our own.
         folder: PySyft's SyftBox folder; nothing private lies in it.
         owner: in the role of a datasite's owner, else of a scientist.
-        keep: whether what lies there from last time is used.
 
     Raises:
         InputError: the folder holds something else.
@@ -46,8 +43,6 @@ def build_client(
     folder = folder.resolve()
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is not a folder", next_step="name another one")
-    if not keep:
-        shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     live = [LiveConnection(connection)]
     collections = default_collections_folder(folder, address, DATASET_COLLECTION_SPECS)

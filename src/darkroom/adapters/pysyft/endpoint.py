@@ -19,6 +19,7 @@ from darkroom.adapters.pysyft.submitted_folder import (
 )
 from darkroom.adapters.pysyft.translation import MODELS, code_tree, translate
 from darkroom.adapters.pysyft.wire import SUPPORTED, read_proposal
+from darkroom.adapters.pysyft.wishes import read_wishes, require_kept
 from darkroom.errors import DarkroomError, SpecError
 from darkroom.model.canonical import canonical
 from darkroom.model.draft import Draft
@@ -47,7 +48,11 @@ class RegisteredModel:
 
 
 class PysyftEndpoint:
-    """Reads `pysyft.submit`; hostile to the last byte."""
+    """Reads `pysyft.submit`; hostile to the last byte.
+
+    Attributes:
+        installed: distributions and versions of a prebuilt environment, by its name.
+    """
 
     version = SUPPORTED
 
@@ -72,7 +77,7 @@ class PysyftEndpoint:
         self._domain = domain
         self._pins = pins
         self._parse_yaml = parse_yaml
-        self._installed = installed
+        self.installed = installed
         self._models = dict(models)
 
     def profile(self) -> dict[str, Any]:
@@ -121,10 +126,11 @@ class PysyftEndpoint:
             datasite=address_of(self._domain),
             parse_yaml=self._parse_yaml,
         )
+        require_kept(read_wishes(folder.code), declaration)
         if require_job_name(body["job_name"]) != folder.job_name:
             raise SpecError("the letter names another job than its message", next_step="again")
         environment = declaration.environment.name
-        offered = self._installed(environment)
+        offered = self.installed(environment)
         if not offered:
             raise SpecError(
                 f"this domain offers no environment {environment}",

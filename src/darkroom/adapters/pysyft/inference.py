@@ -34,7 +34,7 @@ LEAST_ROWS = 16
 HEADROOM = 4  # a table of groups may have so many more rows on private data
 BLOCK = 64 << 10
 MOST_MODEL = 64 << 20
-_CURE = "declare the output in code/darkroom.json (docs/pysyft.md), or write another file"
+_CURE = "write numbers under names, or a list of objects with the same keys"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +148,8 @@ def _values(file: str, value: Any, mock_frames: int, frames: int) -> tuple[Outpu
         raise SpecError(
             f"outputs/{file} holds no list of objects with the same keys (or an empty one), so "
             "its columns are not known",
-            next_step=_CURE,
+            next_step=f"{_CURE}; declare the columns of a list that may be empty in "
+            "code/darkroom.json (docs/pysyft.md)",
         )
     if not isinstance(value, dict) or not value:
         raise SpecError(f"outputs/{file} holds a single value", next_step=_CURE)

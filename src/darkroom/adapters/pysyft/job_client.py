@@ -6,6 +6,7 @@ lets its `job_client` be replaced.
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -13,7 +14,7 @@ from uuid import uuid4
 
 from syft_job.client import JobClient
 from syft_job.config import SyftJobConfig
-from syft_job.job import JobInfo
+from syft_job.job import JobInfo, JobsList
 from syft_job.job_stdout import StdoutViewer
 
 from darkroom.adapters.pysyft.job_storage import RememberingJobStorage
@@ -47,8 +48,28 @@ class SafeJobInfo(JobInfo):
         return SafeStdout(self)
 
 
+class SafeJobs(JobsList):
+    """The jobs in the box; says where one is that is not there any more."""
+
+    archived_as: Callable[[str], str]
+
+    def __getitem__(self, index: int | str) -> JobInfo:
+        """By place or name.
+
+        Raises:
+            ValueError: no job of that name is in the box.
+        """
+        try:
+            return super().__getitem__(index)
+        except ValueError as error:
+            there = self.archived_as(index) if isinstance(index, str) else ""
+            if not there:
+                raise
+            raise ValueError(f"{error}: it is finished and archived, see {there}") from None
+
+
 class Submissions(Protocol):
-    """Who is told of a job that is about to lie in the box."""
+    """Who is told of a job that is about to lie in the box, and knows where one went."""
 
     def begin(self, datasite: str, job_name: str) -> None:
         """A job of that name is begun.
@@ -60,6 +81,10 @@ class Submissions(Protocol):
 
     def give_up(self) -> None:
         """It is not sent; nothing of it may stay in the box."""
+        ...
+
+    def archived_as(self, job_name: str) -> str:
+        """How a job that is archived is looked at, or "" when none of that name is."""
         ...
 
 
@@ -118,6 +143,14 @@ class CheckedJobClient(JobClient):
         except BaseException:
             self._submissions.give_up()
             raise
+
+    @property
+    def jobs(self) -> JobsList:
+        """The jobs in the box, the newest first."""
+        jobs = super().jobs
+        jobs.__class__ = SafeJobs
+        jobs.archived_as = self._submissions.archived_as
+        return jobs
 
     def _get_all_jobs(self) -> list[JobInfo]:
         jobs = super()._get_all_jobs()

@@ -112,7 +112,8 @@ def result_files(
     files: dict[str, str | bytes] = {RECEIPT: json.dumps(result.release, indent=1)}
     for name, data in result.outputs.items():
         if name == LOG:
-            files[STDOUT] = data.decode("utf-8", "replace")
+            # A terminal obeys what is printed; here it is a text of somebody else's.
+            files[STDOUT] = "\n".join(map(shown, data.decode("utf-8", "replace").split("\n")))
             continue
         output = declared[name]
         ending, content = _file(output, data, forms.get(name, ""))

@@ -1,7 +1,8 @@
 """Which job of the box is which Darkroom job: a small file for each, beside the box.
 
 The truth about a job is in the session's store. These files only tie a folder of the box to
-it, so that two notebooks on one box, or the next kernel, find it again.
+it, so that two notebooks on one box, or the next kernel, find it again. With each lies the
+message that was sent, so that a box that somebody deletes can be made again.
 """
 
 import json
@@ -10,11 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from darkroom.adapters.pysyft.submitted_folder import require_job_name
+from darkroom.adapters.pysyft.wire import MAX_MESSAGE
 from darkroom.errors import DarkroomError, StateError
 from darkroom.model.job import JOB_ID
 
 
-ENDING = ".json"
+ENDING, MESSAGE = ".json", ".message"
 REMEMBERED = 1024
 
 
@@ -70,17 +72,46 @@ class JobRecords:
 
     def _put(self, record: Record, place: Callable[[Path, Path], object]) -> None:
         path = self.path(record.datasite, record.name)
+        self._write(record, json.dumps(asdict(record)).encode(), path, place)
+
+    def keep_message(self, record: Record, message: bytes) -> None:
+        """Keep what was sent, as long as the record.
+
+        Raises:
+            StateError: the disk does not take it.
+        """
+        self._write(record, message, self._message(record), lambda draft, path: draft.replace(path))
+
+    def message(self, record: Record) -> bytes | None:
+        """What was sent, or None when that is not known."""
+        try:
+            with self._message(record).open("rb") as file:
+                return file.read(MAX_MESSAGE + 1)
+        except OSError:
+            return None
+
+    def drop_message(self, record: Record) -> None:
+        """Forget what was sent."""
+        self._message(record).unlink(missing_ok=True)
+
+    def _message(self, record: Record) -> Path:
+        return self.folder / record.datasite / f"{record.job_id}{MESSAGE}"
+
+    @staticmethod
+    def _write(
+        record: Record, data: bytes, path: Path, place: Callable[[Path, Path], object]
+    ) -> None:
         draft = path.with_name(f"{record.job_id}.new")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft.write_text(json.dumps(asdict(record)), encoding="utf-8")
+            draft.write_bytes(data)
             place(draft, path)
         except FileExistsError:
             raise
         except OSError as error:
             raise StateError(
                 f"the job cannot be written down: {error.strerror}",
-                next_step=f"make room on the disk of {self.folder}",
+                next_step=f"make room on the disk of {path.parent}",
             ) from error
         finally:
             draft.unlink(missing_ok=True)
@@ -113,6 +144,7 @@ class JobRecords:
 
     def drop(self, record: Record) -> None:
         """Forget a record."""
+        self.drop_message(record)
         self.path(record.datasite, record.name).unlink(missing_ok=True)
 
 

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from darkroom.adapters.pysyft import key_file
+from darkroom.adapters.pysyft.commitment import committed, redeemed
 from darkroom.adapters.pysyft.verifier import (
     certified_bytes,
     decode_key,
@@ -34,6 +35,7 @@ from darkroom.model.handover import (
     MAX_LINKS,
     Check,
     Handover,
+    check_chain,
     handover_body,
     read_chain,
 )
@@ -260,12 +262,12 @@ class SycKeyring:
         """The same keys with the hand-overs that led to them, where they hold.
 
         Recovery words bring keys back, not their history; the directory has it. It is taken
-        only when its last link is signed by these keys.
+        only when its links are one chain and signed, the last one by these keys.
         """
         if self._handovers or not chain or chain[-1].new != self._identity:
             return self
         try:
-            check(chain[-1].said_by(self._identity, chain[-1].by_new), HANDOVER, self._identity)
+            check_chain(chain, check=check)
         except TrustError:
             return self
         return self.having(handovers=tuple(chain))
@@ -312,9 +314,11 @@ class SycKeyring:
                 next_step="send less than 64 MiB at a time",
             )
         bundle = load_bundle(recipient)
+        content, said = committed(plaintext)
         with foreign("sealing failed", "send it again"):
-            to = syc.EncryptionRecipient(identity=recipient.name, bundle=bundle)
-            return bytes(syc.encrypt_message(self._identity.name, self._keys, [to], plaintext))
+            to = [syc.EncryptionRecipient(identity=recipient.name, bundle=bundle)]
+            name, keys = self._identity.name, self._keys
+            return bytes(syc.encrypt_message(name, keys, to, content, filename_hint=said))
 
     def open(self, envelope: bytes, sender: PublicIdentity) -> bytes:
         """The plaintext of an envelope sealed by exactly `sender`, for us alone."""
@@ -335,8 +339,15 @@ class SycKeyring:
         ):
             parsed = syc.parse_envelope(bytes(envelope))
             self._check_prelude(parsed.prelude, sender, bundle.identity_fingerprint())
-            # The signature covers the prelude only: nothing counts before this call.
-            return self._decrypt(bundle, parsed)
+            # The signature covers the prelude only: nothing counts before these two.
+            content = self._decrypt(bundle, parsed)
+            plaintext = redeemed(content, parsed.prelude["public_meta"]["filename_hint"])
+        if plaintext is None:
+            raise EnvelopeError(
+                f"an envelope from {sender.name} holds another content than they signed for",
+                next_step="treat it as forged; if our keys were stolen, this is how they are used",
+            )
+        return plaintext
 
     def _decrypt(self, sender: syc.SyftPublicKeyBundle, parsed: Any) -> bytes:
         """With our keys; with former ones, as long as they are kept, what was under way."""
@@ -359,8 +370,7 @@ class SycKeyring:
                 f"an envelope names another sender or key than the pinned {sender.name}",
                 next_step="treat it as forged; compare fingerprints with the sender",
             )
-        # A second recipient would know the content key and could, under the sender's
-        # signature, put other content in.
+        # A second recipient would know the content key.
         recipients = [r["identity"] for r in prelude["recipients"]]
         if recipients != [self._identity.name]:
             raise EnvelopeError(

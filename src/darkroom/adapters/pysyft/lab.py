@@ -22,6 +22,8 @@ class DomainProfile(Protocol):
     @property
     def environments(self) -> dict[str, tuple[str, str]]: ...  # noqa: D102
     @property
+    def packages(self) -> dict[str, dict[str, str]]: ...  # noqa: D102
+    @property
     def airlock(self) -> Airlock | None: ...  # noqa: D102
     @property
     def pysyft(self) -> str: ...  # noqa: D102

@@ -1,7 +1,8 @@
 """From the engine's message to a job that may be sent: declared, tried on mock, translated.
 
-The message is read with the node's own readers, so that what a node would refuse is refused
-here, before anything is sent; and both sides compute the same digests.
+The message is read with the node's own readers, and held against what the domain's signed
+profile offers, so that what its endpoint would refuse is refused here, before anything is sent;
+and both sides compute the same digests. What the policy says of a job, the node alone decides.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +18,12 @@ from darkroom.adapters.pysyft.inference import (
     resolved_names,
 )
 from darkroom.adapters.pysyft.lab import DomainProfile, Lab, Trial
-from darkroom.adapters.pysyft.submitted_folder import CODE, SubmittedFolder, read_folder
+from darkroom.adapters.pysyft.submitted_folder import (
+    CODE,
+    SubmittedFolder,
+    read_folder,
+    require_dependencies,
+)
 from darkroom.adapters.pysyft.translation import JOB_PARAMETER, MODELS, MODULE, code_tree, translate
 from darkroom.adapters.pysyft.wire import SUPPORTED, read_proposal
 from darkroom.adapters.pysyft.wishes import FILE, Wishes, read_wishes
@@ -158,13 +164,17 @@ def _job(
         )
     card = _dataset(wishes, names, cards, profile, lab.why_not(domain), datasite)
     models = _models(wishes, names, profile, datasite)
+    environment = wishes.environment or _environment(folder, profile)
+    packages = profile.packages.get(environment)
+    if packages:  # a domain of an older release does not say what it has, and refuses itself
+        require_dependencies(folder.dependencies, packages, environment)
     return _Job(
         folder=folder,
         datasite=datasite,
         card=card,
         profile=profile,
         wishes=wishes,
-        environment=wishes.environment or _environment(folder, profile),
+        environment=environment,
         models=models,
         bytes_of_models={name: _local(name, sha, local_model) for name, sha in models.items()},
     )
@@ -269,7 +279,7 @@ def _inferred(job: _Job, lab: Lab) -> tuple[dict[str, Output], dict[str, str]]:
         dataset=job.card.name,
         models={name: f"{MODELS}/{name}" for name in sorted(job.models)},
     )
-    tree = {f"{CODE}/{path}": text.encode() for path, text in job.folder.code.items()}
+    tree = {f"{CODE}/{path}": script.encode() for path, script in job.folder.code.items()}
     tree[f"{MODULE}.py"] = text.encode()
     trial = _trial(job, tree, {})
     seen = lab.discover(trial)

@@ -9,7 +9,7 @@ lies in it.
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,18 @@ from syft.sync.messages.proposed_filechange import ProposedFileChange, ProposedF
 from syft_job.job_storage import JobRef
 from syft_job.models import JobState, JobStatus
 
-from darkroom.adapters.pysyft.address import address_of
 from darkroom.adapters.pysyft.owner_desk import ReviewQueue, Standing
-from darkroom.adapters.pysyft.owner_job_folder import JobFolder, job_folder, job_name
+from darkroom.adapters.pysyft.owner_job_folder import JobFolder, job_folder
+from darkroom.adapters.pysyft.owner_job_names import JobNames
 from darkroom.adapters.pysyft.owner_jobs import OwnerJobs
 from darkroom.adapters.pysyft.owner_state import last_word, state_of
-from darkroom.adapters.pysyft.submitted_folder import CONFIG, LAYOUT
-from darkroom.errors import DarkroomError, DeniedError
-from darkroom.model.job import JobRequest
+from darkroom.adapters.pysyft.submitted_folder import CONFIG
+from darkroom.errors import DeniedError
 
 
 KEPT = 32  # finished jobs that stay in the box
 MAX_LIVE = 48  # jobs at once; PySyft's sync is quadratic in them
 OUTPUTS = "outputs"
-_PROTOCOL = LAYOUT.removeprefix("v")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +43,6 @@ class BoxJob:
     def title(self) -> str:
         """For a line of text."""
         return f"{self.ref.job_name} ({self.ref.ds_email})"
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    submitter: str
-    request: JobRequest | None
 
 
 class OwnerBox:
@@ -82,7 +74,7 @@ class OwnerBox:
         self._tell = tell
         self._told: set[str] = set()
         self._away = ""
-        self._known: dict[int, _Known] = {}
+        self._names = JobNames(address)
         self._jobs: dict[JobRef, BoxJob] = {}
         self._offered: set[int] = set()
 
@@ -99,6 +91,8 @@ class OwnerBox:
         for ref in list(self._files.iter_submission_refs(self._address)):
             if ref in found and ref not in shown:
                 self._remove(found[ref])
+            elif ref not in found and self._is_ours(ref):
+                self._clear(ref)  # of a request that the desk forgot: its name is free again
         for ref, job in shown.items():
             if self._is_whole(ref):
                 shown[ref] = self._follow(job)
@@ -177,7 +171,7 @@ class OwnerBox:
         )
 
     def sign_approval(self, job: BoxJob) -> bool:
-        """Sign what was noted, for exactly the bytes that lie in the box; once.
+        """Show and sign what was noted, for exactly the bytes that lie in the box; once.
 
         Raises:
             DeniedError: the box does not hold what the desk holds, or not all can be seen in it.
@@ -193,21 +187,23 @@ class OwnerBox:
             raise DeniedError(
                 f"{job.title} cannot be judged here: {folder.hidden}", next_step=at_desk
             )
-        if _tree(self._place(job.ref)) != {n: t.encode() for n, t in folder.files.items()}:
+        if not self._holds(job.ref, folder):
             self._remove(job)
             raise DeniedError(
                 f"{job.title}: the files in the box are not those of the request; "
                 "nothing was signed, and they are fetched again",
                 next_step="call client.sync(), read the job, and approve it again",
             )
-        return self._queue.decide(case, "approve", noted.review_reason or "")
+        reason = noted.review_reason or ""
+        self._tell(self._queue.sheet(case, name=job.ref.job_name, reason=reason))
+        return self._queue.decide(case, "approve", reason)
 
     def release(self, job: BoxJob, *, with_log: bool) -> bool:
         """Show what would leave, and sign its release; once."""
         held = job.standing.held
         if held is None:
             return False
-        self._tell(self._queue.sheet(held))
+        self._tell(self._queue.sheet(held, name=job.ref.job_name, with_log=with_log))
         return self._queue.decide(held, "release", "", with_log=with_log)
 
     def say_once(self, text: str) -> None:
@@ -218,29 +214,16 @@ class OwnerBox:
 
     # ------------------------------------------------------------------------------ details
 
-    def _named(self, standings: Iterable[Standing]) -> dict[JobRef, BoxJob]:
-        """A place for each, the same at every call: the first of a name has the plain one."""
+    def _named(self, standings: Sequence[Standing]) -> dict[JobRef, BoxJob]:
         found: dict[JobRef, BoxJob] = {}
-        taken: set[tuple[str, str]] = set()
-        for standing in standings:
-            case = standing.case
-            known = self._known.get(case.id)
-            if known is None:
-                known = self._known[case.id] = _understood(case.body, self._address)
-            if known.request is None:
+        for standing, ref in zip(standings, self._names.given(standings), strict=True):
+            if ref is not None:
+                found[ref] = BoxJob(standing=standing, ref=ref)
+            else:
                 self.say_once(
                     "a request cannot be shown in PySyft's client: "
-                    f"`{self._queue.command('review show', case)}`"
+                    f"`{self._queue.command('review show', standing.case)}`"
                 )
-                continue
-            sender, wished = address_of(known.submitter), job_name(known.request)
-            short = f"{wished} ({case.job_id[:8]})"
-            for name in (wished, short, f"{wished} ({case.job_id} {case.id})"):
-                if (sender, name.casefold()) not in taken:
-                    taken.add((sender, name.casefold()))
-                    ref = JobRef(self._address, sender, name, _PROTOCOL)
-                    found[ref] = BoxJob(standing=standing, ref=ref)
-                    break
         return found
 
     def _worth_showing(self, jobs: Iterable[BoxJob]) -> list[BoxJob]:
@@ -262,6 +245,13 @@ class OwnerBox:
         noted = self._noted(job.ref)
         pending = job.standing.status == "pending"
         if pending and noted is not None and noted.status == JobStatus.REJECTED:
+            if not self._is_of_this(job):
+                self._remove(job)
+                self._tell(
+                    f"{job.title}: the files in the box are not those of the request; it was not "
+                    "rejected, and they are fetched again: read the job, and reject it again"
+                )
+                return job
             reason = noted.review_reason or ""
             self._queue.decide(job.standing.case, "reject", reason)
             standing = next(
@@ -276,6 +266,26 @@ class OwnerBox:
             self._files.write_state(job.ref, wanted)
         self._show_outputs(job)
         return job
+
+    def _holds(self, ref: JobRef, folder: JobFolder) -> bool:
+        """Whether exactly these bytes lie in the box."""
+        return _tree(self._place(ref)) == {n: t.encode() for n, t in folder.files.items()}
+
+    def _is_of_this(self, job: BoxJob) -> bool:
+        """Whether what was read in the box is this request, as far as it can be told."""
+        try:
+            return self._holds(job.ref, self._folder(job))
+        except DeniedError:  # its files are not kept any more
+            return self._ids(job.ref).get("job_id") == job.standing.case.job_id
+
+    def _is_ours(self, ref: JobRef) -> bool:
+        return "job_id" in self._ids(ref)
+
+    def _ids(self, ref: JobRef) -> dict[str, Any]:
+        """Which request the record in the box is of."""
+        with contextlib.suppress(Exception):  # a person may have written anything
+            return dict(self._files.read_submission(ref).headers["darkroom"])
+        return {}
 
     def _forget_wish(self, job: BoxJob) -> None:
         self._files.write_state(job.ref, state_of(job.standing, self._address))
@@ -303,10 +313,13 @@ class OwnerBox:
 
     def _remove(self, job: BoxJob) -> None:
         """Take a job out of the box; the desk keeps it."""
-        _erase(self._place(job.ref))
-        _erase(self._files.review_dir(job.ref))
+        self._clear(job.ref)
         if job.standing.output is not None:
             _erase(self._held / str(job.standing.output.id))
+
+    def _clear(self, ref: JobRef) -> None:
+        _erase(self._place(ref))
+        _erase(self._files.review_dir(ref))
 
     def _place(self, ref: JobRef) -> Path:
         place: Path = self._files.submission_dir(ref)
@@ -339,16 +352,6 @@ class OwnerBox:
         with contextlib.suppress(Exception):  # a person may have written anything
             return self._files.read_state(ref)
         return None
-
-
-def _understood(body: dict[str, Any], address: str) -> _Known:
-    """Whose request it is; without one when it has no place of its own in the box."""
-    try:
-        request = JobRequest.from_mapping(body["request"])
-        sender = address_of(request.submitter)
-    except (DarkroomError, KeyError, TypeError):
-        return _Known("", None)
-    return _Known(request.submitter, None if sender == address else request)
 
 
 def _tree(folder: Path) -> dict[str, bytes]:

@@ -22,12 +22,14 @@ class Standing:
         status: in PySyft's words; `done` once its outputs are here.
         reason: for a person.
         output: the request to release its outputs, once they are here.
+        signed_here: it is approved, and that was said in PySyft's client.
     """
 
     case: Case
     status: Status
     reason: str = ""
     output: Case | None = None
+    signed_here: bool = False
 
     @property
     def held(self) -> Case | None:
@@ -68,11 +70,28 @@ class ReviewQueue(Protocol):
         ...
 
     def decide(self, case: Case, verdict: Verdict, reason: str, *, with_log: bool = False) -> bool:
-        """Sign, keep and send the owner's word on this case; False when there was one."""
+        """Sign, keep and send the owner's word on this case; False when there was one.
+
+        An approval makes the case one that was `signed_here`, for this login and later ones.
+        """
         ...
 
-    def sheet(self, case: Case) -> str:
-        """Everything that a decision on this case binds, to be printed."""
+    def unasked(self) -> Sequence[Case]:
+        """Outputs that wait for the owner's word, of jobs that are not in `standings`."""
+        ...
+
+    def sheet(self, case: Case, *, name: str, reason: str = "", with_log: bool = False) -> str:
+        """Everything that the owner's yes to this case binds, printed before it is signed.
+
+        Args:
+            case: a request for review or for release.
+            name: of the job, in PySyft's client.
+            reason: of an approval.
+            with_log: of a release.
+
+        Raises:
+            DeniedError: as `read`.
+        """
         ...
 
     def command(self, what: str, case: Case) -> str:

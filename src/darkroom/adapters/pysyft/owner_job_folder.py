@@ -79,17 +79,20 @@ def job_folder(
         asked_at: Unix seconds at which the owner was asked.
     """
     entrypoint = _pysyft_entrypoint(request, files)
+    models: frozenset[str] = frozenset()
     if entrypoint:
         own = {p: d for p, d in files.items() if p not in (f"{MODULE}.py", LAUNCHER)}
         code = {p.removeprefix(_PLACE): d for p, d in own.items() if p.startswith(_PLACE)}
         code |= {p: d for p, d in own.items() if not p.startswith(_PLACE)}
-        launcher = files[LAUNCHER]
+        launcher = _starts(f"{_PLACE}{entrypoint}") + files[LAUNCHER]
+        models = frozenset(p for p in own if p.startswith(f"{MODELS}/") and p.endswith(SUFFIXES))
     else:
         code = dict(files)
         launcher = f"# Nothing runs this file: Darkroom calls {request.spec.entrypoint}.\n".encode()
-        module = request.spec.entrypoint.partition(":")[0]
-        entrypoint = f"{module}.py" if f"{module}.py" in files else ""
-    shelf = _Shelf(code)
+        module = request.spec.entrypoint.partition(":")[0].replace(".", "/")
+        places = (f"{module}.py", f"{module}/__init__.py")
+        entrypoint = next((place for place in places if place in files), "")
+    shelf = _Shelf(code, models)
     texts = {f"{_PLACE}{path}": text for path, text in shelf.texts.items()}
     texts[LAUNCHER] = shelf.text(LAUNCHER, launcher)
     if shelf.aside or not shelf.texts:
@@ -105,7 +108,8 @@ def job_folder(
 class _Shelf:
     """Sorts files into texts that can be shown and what is only listed."""
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
+    def __init__(self, files: Mapping[str, bytes], models: frozenset[str] = frozenset()) -> None:
+        self._models = models  # those that the domain registered; any other name is the job's own
         self.texts: dict[str, str] = {}
         self.aside: list[str] = []
         self.hidden: list[str] = []
@@ -127,7 +131,7 @@ class _Shelf:
                 self.texts[path] = self.text(path, data)
 
     def _against(self, path: str, data: bytes, folders: set[str]) -> str:
-        if path.endswith(SUFFIXES):
+        if path in self._models:
             return "a model"
         if any(part.casefold() in _RESERVED for part in path.split("/")):
             return "under a name that PySyft keeps for itself"
@@ -145,12 +149,18 @@ class _Shelf:
         """A text with what a terminal would not show written out."""
         shown = data.decode("utf-8", "backslashreplace")
         plain = shown.removeprefix("\ufeff").replace("\r\n", "\n")
-        found = {c for c in set(plain) if c not in "\n\t" and unicodedata.category(c)[0] in "CZ"}
-        for character in sorted(found - {" "}):
-            shown = shown.replace(character, f"⟨U+{ord(character):04X}⟩")
-        if found - {" "}:
-            self.hidden.append(f"{path} holds characters that hide or reorder others")
-        return shown
+        found = {c for c in set(plain) if c not in "\n\t " and unicodedata.category(c)[0] in "CZ"}
+        if not found:
+            return shown
+        self.hidden.append(f"{path} holds characters that hide or reorder others")
+        written = shown.translate({ord(c): f"⟨U+{ord(c):04X}⟩" for c in found})
+        if len(written) > MAX_SHOWN:
+            written = f"{written[:MAX_SHOWN]}\n⟨the rest is at the desk⟩\n"
+        return written
+
+
+def _starts(entrypoint: str) -> bytes:
+    return f"# Nothing runs this file; Darkroom starts {entrypoint}\n".encode()
 
 
 def _pysyft_entrypoint(request: JobRequest, files: Mapping[str, bytes]) -> str:

@@ -15,6 +15,7 @@ from syft_job.job_runner import SyftJobRunner, get_job_timeout_seconds
 from darkroom.adapters.pysyft.owner_box import BoxJob, OwnerBox
 from darkroom.adapters.pysyft.owner_desk import ReviewQueue
 from darkroom.errors import DeniedError
+from darkroom.model.owner_case import Case
 
 
 POLL = 2.0  # seconds of one long poll; another process of this owner may take letters in, too
@@ -48,18 +49,20 @@ class OwnerRunner(SyftJobRunner):
     ) -> None:
         """Sign what was approved, wait for the outputs and, if asked to, release them.
 
-        Jobs that were approved before, here or at the desk, and whose outputs are not decided
-        on count as well.
+        Jobs that were approved before and whose outputs are not decided on count as well. What
+        was approved elsewhere, at the desk or by a rule, is not released from here: it is
+        mentioned, with the command that does.
 
         Args:
             stream_output: say now and then that it waits.
             timeout: seconds to wait for all outputs; 0 signs only.
             skip_job_names: jobs to leave alone.
-            share_outputs_with_submitter: print what would leave, and sign its release.
+            share_outputs_with_submitter: print what leaves, and sign its release, for jobs
+                that were approved with `job.approve()`.
             share_logs_with_submitter: the log leaves with them.
 
         Raises:
-            DeniedError: an approval was not signed; all others were.
+            DeniedError: an approval or a release was not signed; all others were.
         """
         self._box.refresh()
         skipped = set(skip_job_names or ())
@@ -81,13 +84,26 @@ class OwnerRunner(SyftJobRunner):
             outputs=share_outputs_with_submitter,
             log=share_outputs_with_submitter and share_logs_with_submitter,
             say=stream_output,
+            refused=refused,
         )
         self._box.refresh()
+        for case in self._queue.unasked():
+            self._box.say_once(
+                f"outputs of {case.job_id}, for which no job stands here, wait at the desk: "
+                f"{self._at_desk(case)}"
+            )
         if refused:
             raise refused[0] if len(refused) == 1 else _together(refused)
 
     def _await(
-        self, waiting: set[int], *, seconds: float, outputs: bool, log: bool, say: bool
+        self,
+        waiting: set[int],
+        *,
+        seconds: float,
+        outputs: bool,
+        log: bool,
+        say: bool,
+        refused: list[DeniedError],
     ) -> None:
         """Settle each of these as its outputs come."""
         end = time.monotonic() + seconds
@@ -96,7 +112,14 @@ class OwnerRunner(SyftJobRunner):
             self._box.refresh(wait=wait)
             for job in self._box.jobs():
                 case = job.standing.case
-                if case.id in waiting and self._settle(job, outputs=outputs, log=log):
+                if case.id not in waiting:
+                    continue
+                try:
+                    settled = self._settle(job, outputs=outputs, log=log)
+                except DeniedError as error:
+                    refused.append(error)
+                    settled = True
+                if settled:
                     waiting.discard(case.id)
             wait = min(POLL, end - time.monotonic())
             if wait <= 0:
@@ -135,10 +158,10 @@ class OwnerRunner(SyftJobRunner):
         if self._box.wishes_approval(job):
             if self._box.sign_approval(job):
                 self._tell(f"{job.title}: approved, signed by you for {job.standing.case.digest}")
+            else:
+                self._tell(f"{job.title}: it was decided elsewhere meanwhile")
             return True
-        if job.standing.status == "approved":
-            return True
-        return job.standing.held is not None and job.standing.case.verdict == "approve"
+        return job.standing.status == "approved" or job.standing.held is not None
 
     def _settle(self, job: BoxJob, *, outputs: bool, log: bool) -> bool:
         """Whether there is nothing left to wait for."""
@@ -148,15 +171,26 @@ class OwnerRunner(SyftJobRunner):
         if standing.held is None:
             words = f": {standing.reason}" if standing.reason else ""
             self._tell(f"{job.title}: {standing.status}{words}")
+        elif outputs and not standing.signed_here:
+            self._tell(
+                f"{job.title}: its outputs stay, for no job.approve() of yours stands for it: "
+                f"{self._at_desk(standing.held)}"
+            )
         elif outputs:
             if self._box.release(job, with_log=log):
                 self._tell(f"{job.title}: released, signed by you for {standing.held.digest}")
+            else:
+                self._tell(f"{job.title}: its outputs were decided on elsewhere meanwhile")
         else:
             self._tell(
                 f"{job.title}: its outputs wait for your release: job.output_paths, "
                 f"`{self._queue.command('release show', standing.held)}`"
             )
         return True
+
+    def _at_desk(self, held: Case) -> str:
+        show, approve = (self._queue.command(f"release {w}", held) for w in ("show", "approve"))
+        return f"`{show}` shows them, `{approve}` releases them"
 
     def _share_job_results(self, ref: JobRef, share_outputs: bool, share_logs: bool) -> None:
         self.share_job_results(ref.job_name, share_outputs, share_logs, ref.ds_email)
@@ -183,6 +217,6 @@ def _never(ref: JobRef) -> DeniedError:
 
 def _together(refused: list[DeniedError]) -> DeniedError:
     return DeniedError(
-        f"{len(refused)} approvals were not signed: " + "; ".join(e.message for e in refused),
+        f"{len(refused)} jobs were not signed for: " + "; ".join(e.message for e in refused),
         next_step=refused[0].next_step,
     )

@@ -28,6 +28,7 @@ from syft_datasets.dataset_manager import DATASET_COLLECTION_PREFIX
 from syft_rds.client import SyftRDSClient
 
 from darkroom.adapters.pysyft.address import address_of, name_of
+from darkroom.adapters.pysyft.archive import KEPT
 from darkroom.adapters.pysyft.box import Box
 from darkroom.adapters.pysyft.job_files import STATE, is_finished, result_files, state_text
 from darkroom.adapters.pysyft.job_records import Record
@@ -39,6 +40,7 @@ from darkroom.adapters.pysyft.outgoing import prepare
 from darkroom.adapters.pysyft.wire import SUPPORTED
 from darkroom.adapters.pysyft.write_filter import WriteFilter, review_folder
 from darkroom.errors import DarkroomError, UnknownNameError
+from darkroom.model.submitted import JobRow
 
 
 INSTALL_SOURCE = f"syft=={SUPPORTED}"
@@ -128,6 +130,11 @@ class ScientistConnection(LocalConnection):
             if draft is not None:
                 self._box.remove(draft)
 
+    def archived_as(self, job_name: str) -> str:
+        """How a job that is archived is looked at, or "" when none of that name is."""
+        known = any(job.name == job_name for job in self._box.archive)
+        return f"darkroom.pysyft.archived(client)[{job_name!a}]" if known else ""
+
     # ------------------------------------------------------------------------------ peers
 
     def get_authenticated_email(self) -> str:
@@ -196,14 +203,14 @@ class ScientistConnection(LocalConnection):
             parse_yaml=self._parse_yaml,
             local_model=self._mocks.local_model,
         )
-        self._box.records.put(
-            Record(
-                job_id=outgoing.request.job_id,
-                datasite=recipient,
-                name=outgoing.job_name,
-                forms=outgoing.forms,
-            )
+        record = Record(
+            job_id=outgoing.request.job_id,
+            datasite=recipient,
+            name=outgoing.job_name,
+            forms=outgoing.forms,
         )
+        self._box.records.put(record)
+        self._box.records.keep_message(record, data)
         self._lab.submit(outgoing.request, name=outgoing.job_name, body=outgoing.body, message=data)
 
     # ----------------------------------------------------------------------------- events
@@ -234,10 +241,9 @@ class ScientistConnection(LocalConnection):
         shown = self._box.shown_at(record)
         if shown and self._settled.get(record.job_id) == shown:
             return []
-        if not self._box.submission(record).is_dir():
-            self._drop(record)
-            return []
         row = self._lab.job(record.job_id)
+        if not self._is_in_the_box(record, row):
+            return []
         result = self._lab.result(record.job_id) if row is not None and row.collected else None
         state = state_text(row, result, record.datasite)
         if self._box.says(record, state):
@@ -285,17 +291,33 @@ class ScientistConnection(LocalConnection):
         with self._lock:
             return self._ready[file_id]
 
-    def _drop(self, record: Record) -> None:
-        """Somebody took a job out of the box, or another notebook is just about to put it in."""
-        if self._box.is_old(record):
+    def _is_in_the_box(self, record: Record, row: JobRow | None) -> bool:
+        """Whether a job's folder is there; where somebody deleted it, it is made again."""
+        if self._box.submission(record).is_dir() or self._box.restore(record, self._parse_yaml):
+            return True
+        if self._box.is_old(record):  # else another notebook is just about to put it in
             self._box.forget(record, self._hashes())
             self._box.records.drop(record)
+            if row is not None:
+                self._lab.say(
+                    f"{record.name} at {record.datasite} was deleted from the SyftBox and cannot "
+                    "be made again; the job and its results are in "
+                    "darkroom.pysyft.session_of(client).jobs"
+                )
+        return False
 
     def _tidy(self) -> None:
         """Move old finished jobs out of the box, before new ones are finished."""
         self._box.shorten_log()
-        for job_id in self._box.tidy(self._settled.keys(), self._hashes()):
+        gone, archived = self._box.tidy(self._settled.keys(), self._hashes())
+        for job_id in gone:
             self._settled.pop(job_id, None)
+        if archived:
+            what = "finished job" if archived == 1 else "finished jobs"
+            self._lab.say(
+                f"{archived} {what} moved from client.jobs to darkroom.pysyft.archived(client), "
+                f"where all but the newest {KEPT} are"
+            )
 
     def _hashes(self) -> MutableMapping[Path, Any]:
         """What the engine remembers of files that it has seen."""

@@ -24,8 +24,9 @@ LAYOUT = "v1"
 CODE, LAUNCHER, CONFIG = "code", "run.sh", "config.yaml"
 RESERVED = re.compile(r"v\d+")  # PySyft's folders of a protocol's version, as LAYOUT is
 MAX_NAME = 100
+MAX_CONFIG = 32 << 10  # characters; it names each file once
 MAX_DEPENDENCIES, MAX_DEPENDENCY = 64, 200
-OURS = {"syft", "syft-client"}  # inside the sandbox these are darkroom.runtime.pysyft's
+OURS = {"syft", "syft-client"}  # inside the sandbox: darkroom.runtime.syft_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +149,10 @@ def _folder(
         raise SpecError(
             "the message is not a whole job",
             next_step="submit the job again: code/, run.sh and config.yaml together",
+        )
+    if len(texts[(CONFIG,)]) > MAX_CONFIG:
+        raise SpecError(
+            f"{CONFIG} has more than {MAX_CONFIG >> 10} KiB", next_step="submit fewer files"
         )
     config = parse_yaml(texts[(CONFIG,)], CONFIG)
     kinds = (config.get("type"), config.get("job_type", "local"))

@@ -10,10 +10,10 @@ from darkroom.adapters.pysyft.address import address_of
 from darkroom.adapters.pysyft.declaration import Declaration
 from darkroom.adapters.pysyft.submitted_folder import CODE, LAUNCHER, SubmittedFolder
 from darkroom.model.canonical import digest_bytes
-from darkroom.model.job import JobRequest, JobSpec
+from darkroom.model.job import PYSYFT_ENTRYPOINT, JobRequest, JobSpec
 
 
-MODULE = "pysyft_job"
+MODULE = PYSYFT_ENTRYPOINT.partition(":")[0]
 MODELS = "models"
 JOB_PARAMETER = "pysyft_job"  # the scientist's name of the job: in its digest, not in the code's
 # Every value goes in as `ascii` writes it: a literal, and the same in every Python.
@@ -71,7 +71,7 @@ def translate(
     spec = JobSpec(
         name=f"pysyft-{stem.lower()[:40]}".rstrip("-"),
         tier=declaration.tier,
-        entrypoint=f"{MODULE}:main",
+        entrypoint=PYSYFT_ENTRYPOINT,
         files={
             **{path: digest_bytes(data) for path, data in tree.items()},
             **{f"{MODELS}/{name}": sha for name, sha in declaration.models.items()},

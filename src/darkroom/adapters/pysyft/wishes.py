@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from darkroom.adapters.pysyft.declaration import MAX_MODELS
+from darkroom.adapters.pysyft.declaration import MAX_MODELS, Declaration
 from darkroom.errors import SpecError
 from darkroom.model.identity import require_name
 from darkroom.model.job import MAX_OUTPUTS, TIERS, Limits, Tier
@@ -27,6 +27,7 @@ from darkroom.model.output import Output, output_from_mapping
 
 
 FILE = "darkroom.json"
+MAX_FILE = 64 << 10  # characters
 T = TypeVar("T")
 
 
@@ -51,6 +52,8 @@ def read_wishes(code: dict[str, str]) -> Wishes:
     """
     if FILE not in code:
         return Wishes()
+    if len(code[FILE]) > MAX_FILE:
+        raise _bad("", f"has more than {MAX_FILE >> 10} KiB", "declare less")
     try:
         value = json.loads(code[FILE], object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
@@ -68,6 +71,31 @@ def read_wishes(code: dict[str, str]) -> Wishes:
         "tier": _tier,
     }
     return Wishes(**{key: _at(key, readers[key], entry) for key, entry in value.items()})
+
+
+def require_kept(wishes: Wishes, declaration: Declaration) -> None:
+    """A reader of the code who sees the file is not told something else than what counts.
+
+    Raises:
+        SpecError: the file in the code says one thing, the declaration beside it another.
+    """
+    ways = [{name, name.rpartition(".")[0], sha} for name, sha in declaration.models.items()]
+    said: dict[str, tuple[object, object]] = {
+        "dataset": (wishes.dataset, declaration.dataset),
+        "outputs": (wishes.outputs, declaration.outputs),
+        "environment": (wishes.environment, declaration.environment.name),
+        "limits": (wishes.limits, declaration.limits),
+        "project": (wishes.project, declaration.project),
+        "tier": (wishes.tier, declaration.tier),
+    }
+    differ = [key for key, (wished, kept) in said.items() if wished not in (None, kept)]
+    models = wishes.models
+    if models is not None and (
+        len(models) != len(ways) or not all(any(m in way for way in ways) for m in models)
+    ):
+        differ.append("models")
+    if differ:
+        raise _bad(differ[0], "is declared otherwise beside the code", "submit the job again")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

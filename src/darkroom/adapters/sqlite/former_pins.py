@@ -33,9 +33,24 @@ def read(db: sqlite3.Connection, name: str) -> tuple[Former, ...]:
             for identity, until, handover in rows
         )
     except (ValueError, DarkroomError) as error:
-        raise StateError(
-            f"the former pins of {name} are damaged", next_step="restore the file from a copy"
-        ) from error
+        raise _damaged(name) from error
+
+
+def known(db: sqlite3.Connection, name: str, fingerprint: str) -> PublicIdentity | None:
+    """The one that a fingerprint names, of all that were pinned under that name."""
+    row = db.execute(
+        "SELECT identity FROM former_pins WHERE name = ? AND fingerprint = ?", (name, fingerprint)
+    ).fetchone()
+    try:
+        return PublicIdentity.from_mapping(json.loads(row[0])) if row else None
+    except (ValueError, DarkroomError) as error:
+        raise _damaged(name) from error
+
+
+def followed_since(db: sqlite3.Connection, name: str, at: float) -> int:
+    """How many hand-overs of that name were followed after a point in time."""
+    query = "SELECT count(*) FROM former_pins WHERE name = ? AND until > ?"
+    return int(db.execute(query, (name, at)).fetchone()[0])
 
 
 def pinned(db: sqlite3.Connection, name: str) -> PublicIdentity | None:
@@ -84,3 +99,9 @@ def move_on(
         )  # fmt: skip
         held = link.new
     return links[-1].new
+
+
+def _damaged(name: str) -> StateError:
+    return StateError(
+        f"the former pins of {name} are damaged", next_step="restore the file from a copy"
+    )

@@ -10,7 +10,7 @@ from darkroom.adapters.sqlite.ledger import SqliteLedger
 from darkroom.adapters.sqlite.node_file import foreign
 from darkroom.errors import StateError, TrustError
 from darkroom.model.dataset import DatasetCard
-from darkroom.model.handover import Former, Handover, known_as
+from darkroom.model.handover import Former, Handover
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job import JobRequest
 from darkroom.model.job_record import JobRecord
@@ -286,7 +286,15 @@ class SqliteNodeStore(SqliteLedger):
     def identity_of(self, name: str, fingerprint: str) -> PublicIdentity | None:
         """The pinned identity of that name; the former one that a fingerprint names."""
         pinned = self.get(name)
-        return known_as(pinned, self.former(name), fingerprint) if pinned else None
+        if pinned is None or pinned.fingerprint == fingerprint:
+            return pinned
+        with self._lock, foreign(self._path):
+            return former_pins.known(self._db, name, fingerprint) or pinned
+
+    def followed_since(self, name: str, at: float) -> int:
+        """How many hand-overs of that name were followed after a point in time."""
+        with self._lock, foreign(self._path):
+            return former_pins.followed_since(self._db, name, at)
 
     def names(self) -> list[str]:
         """All pinned names, sorted."""
