@@ -17,7 +17,7 @@ data = Dataset(sy.resolve_dataset_file_path(job["dataset"]))
 detector = Detector(sy.resolve_dataset_file_path("detector"))
 
 counts, found, truth = {}, [], []
-for frame in data.frames():
+for frame in data.frames(every=params["every"]):
     seen = detector.detect(frame.image, threshold=0.05)
     sure = seen.class_id[seen.confidence >= params["threshold"]]
     row = counts.setdefault((frame.camera, int(frame.time // 3600) % 24), [0, 0, 0])

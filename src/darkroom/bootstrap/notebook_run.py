@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,8 @@ class NotebookRun:
     environment: Mapping[str, str]
 
 
-def run_notebook(run: NotebookRun) -> None:
-    """Execute with papermill; write `output` and the same as `.html` beside it.
+def run_notebook(run: NotebookRun, *, page: bool = True) -> None:
+    """Execute with papermill; write `output`, and with `page` the same as `.html` beside it.
 
     Raises:
         JobFailedError: a cell failed; the executed notebook shows which.
@@ -45,15 +45,20 @@ def run_notebook(run: NotebookRun) -> None:
         text=True,
         check=False,
     )  # fmt: skip
-    if run.output.exists():
-        subprocess.run(  # our own program, no shell
-            [sys.executable, "-m", "nbconvert", "--to", "html", str(run.output)],
-            env=dict(run.environment),
-            capture_output=True,
-            check=False,
-        )
+    if page and run.output.exists():
+        write_pages([run.output], run.environment)
     if done.returncode:
         raise JobFailedError(
             f"notebook {run.notebook.name} stopped:\n{done.stderr.strip()[-2500:]}",
             next_step=f"open the executed copy: {run.output}",
         )
+
+
+def write_pages(executed: Sequence[Path], environment: Mapping[str, str]) -> None:
+    """Write each executed notebook as `.html` beside it; one process for all, it starts slowly."""
+    subprocess.run(  # our own program, no shell
+        [sys.executable, "-m", "nbconvert", "--to", "html", *map(str, executed)],
+        env=dict(environment),
+        capture_output=True,
+        check=False,
+    )

@@ -147,13 +147,13 @@ def test_words_of_a_domain_are_no_html_and_no_control_characters(between):
     assert "<script>alert" not in job._repr_html_()
 
 
-def test_what_a_job_printed_is_no_html_in_the_notebook(between):
+def test_what_a_job_printed_is_no_html_and_no_command_of_a_terminal(between):
     mine = between.submit(NORTH)
-    between.north.release(mine, {"n": N, "log": b"<img src=x onerror=alert(1)>"})
+    between.north.release(mine, {"n": N, "log": b"<img src=x onerror=alert(1)>\x1b[2J\n\x07"})
 
     job = between.job(NORTH)
 
-    assert str(job.stdout) == "<img src=x onerror=alert(1)>"
+    assert str(job.stdout) == "<img src=x onerror=alert(1)> [2J\n "
     assert "<img" not in job.stdout._repr_html_()
 
 

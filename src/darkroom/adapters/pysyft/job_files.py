@@ -112,8 +112,9 @@ def result_files(
     files: dict[str, str | bytes] = {RECEIPT: json.dumps(result.release, indent=1)}
     for name, data in result.outputs.items():
         if name == LOG:
-            # A terminal obeys what is printed; here it is a text of somebody else's.
-            files[STDOUT] = "\n".join(map(shown, data.decode("utf-8", "replace").split("\n")))
+            # A terminal would obey what somebody else printed.
+            text = data.decode("utf-8", "replace")
+            files[STDOUT] = "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
             continue
         output = declared[name]
         ending, content = _file(output, data, forms.get(name, ""))
