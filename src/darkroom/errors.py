@@ -134,6 +134,12 @@ class IsolationError(DarkroomError):
     code = "isolation"
 
 
+class WorkerLostError(IsolationError):
+    """The machine that a worker ran on is gone. What ran there may run once more elsewhere."""
+
+    code = "worker-lost"
+
+
 class UnreachableError(DarkroomError):
     """A service did not answer. Nothing is lost: the work goes on when it is back."""
 

@@ -354,6 +354,7 @@ class Sandbox(Protocol):
 
         Raises:
             IsolationError: the sandbox could not be set up; the program did not start.
+            WorkerLostError: the machine that it ran on is gone, and its outputs with it.
         """
         ...
 
@@ -373,6 +374,7 @@ class RunRecord:
         metrics: name -> values in step order.
         files: artifact path -> bytes (plots as PNG, tables as JSON, models).
         children: one per domain.
+        succeeded: whether what it tells of went through; shown as failed otherwise.
     """
 
     key: str
@@ -386,6 +388,7 @@ class RunRecord:
     files: dict[str, bytes] = field(default_factory=dict)
     model: dict[str, Any] | None = None
     children: tuple["RunRecord", ...] = ()
+    succeeded: bool = True
 
 
 class RunLog(Protocol):

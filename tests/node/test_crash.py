@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from darkroom.node import code_shelf, disclose
-from darkroom.node.shards import cut
+from darkroom.model.shard import cut
 from tests.node.village import Village
 
 
@@ -168,7 +168,7 @@ def begin(folder, monkeypatch) -> Mortal:
 
 def test_a_kill_at_any_step_loses_and_doubles_nothing(tmp_path):
     # The shards of this job: each runs a task of its own beside the other.
-    assert len(cut(Village(tmp_path / "count").manifest.cameras, 2)) == 2
+    assert len(cut(Village(tmp_path / "count").manifest, "camera", 2)) == 2
     with pytest.MonkeyPatch.context() as monkeypatch:
         total = steps_of_a_life(tmp_path / "whole", monkeypatch)
     assert total > 30

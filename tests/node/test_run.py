@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from darkroom.errors import StateError, UnreachableError
+from darkroom.errors import StateError, UnreachableError, WorkerLostError
 from darkroom.model.airlock import Airlock
 from darkroom.model.output import Table
 from darkroom.ports import Outcome
@@ -214,6 +214,48 @@ def test_when_one_shard_fails_the_others_are_stopped(village):
 
     assert stopped.is_set()
     assert "KeyError" in reasons(village, request)[0]
+
+
+def lose_machine(village, shard: str, *, times: int) -> None:
+    """The machine under a shard goes away, so many times, with something half written."""
+    lost = iter(range(times))
+
+    def inside(task, _):
+        if task.program == "run" and f"-{shard}" in task.task_id[-7:]:
+            (task.out / "half").write_bytes(b"written")
+            if next(lost, None) is not None:
+                raise WorkerLostError("pi-b is gone", next_step="look after it")
+            (task.out / "half").unlink()
+
+    village.sandbox.inside = inside
+
+
+def test_the_shard_of_a_lost_machine_runs_again_and_the_others_do_not(tmp_path):
+    village = Village(tmp_path, workers=2, cameras=3).in_force()
+    lose_machine(village, "1", times=1)
+    request = village.produced(split="camera")
+
+    ran = [task.request["cameras"] for task in village.sandbox.started if task.program == "run"]
+    assert sorted(ran) == [["cam0"], ["cam1", "cam2"], ["cam1", "cam2"]]
+    ids = {task.task_id for task in village.sandbox.started}
+    assert len(ids) == len(village.sandbox.started)  # a new name for the second run
+    assert village.job(request.job_id).attempts == 1
+    (asked,) = village.owner.letters("release.request")
+    assert asked.attachments["output/counts"] == b'{"frames":2}'
+    village.store.close()
+
+
+def test_a_shard_whose_machines_are_lost_twice_ends_the_attempt(tmp_path):
+    village = Village(tmp_path, workers=2, cameras=3).in_force()
+    lose_machine(village, "1", times=2)
+    request = village.approved(split="camera")
+    village.node.service.work_once()
+
+    assert village.state_of(request.job_id) == "approved"  # the job starts again, by its own count
+    assert village.job(request.job_id).attempts == 1
+    ran = [t for t in village.sandbox.started if t.request["cameras"] == ["cam1", "cam2"]]
+    assert len(ran) == 2
+    village.store.close()
 
 
 def test_a_node_that_cannot_isolate_runs_nothing_and_says_why(village):

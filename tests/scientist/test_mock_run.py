@@ -60,6 +60,33 @@ def test_a_split_job_is_split_and_joined_on_mock_too(dataset):
     assert "on the mock of north/plaza: 12 frames" in repr(result)
 
 
+def test_a_job_split_by_minute_sees_each_minute_with_one_worker(dataset):
+    @darkroom.job(
+        outputs={
+            "minutes": darkroom.Table(
+                columns={"camera": "text", "minute": "int", "frames": "int"}, max_rows=8
+            ),
+            "sums": darkroom.Scalars(names=("frames",)),
+        },
+        split="minute",
+    )
+    def by_minute(data, params):
+        seen = {}
+        for frame in data.frames():
+            seen[frame.camera, frame.minute] = seen.get((frame.camera, frame.minute), 0) + 1
+        rows = [(camera, minute, count) for (camera, minute), count in seen.items()]
+        return {"minutes": rows, "sums": {"frames": data.count()}}
+
+    result = by_minute.run_on_mock(dataset)
+
+    rows = result["minutes"]
+    assert [*zip(rows["camera"], rows["minute"], strict=True)] == [
+        ("cam0", 0), ("cam0", 1), ("cam1", 0), ("cam1", 1)
+    ]  # fmt: skip
+    assert rows["frames"].sum() == 12
+    assert result["sums"] == {"frames": 12}
+
+
 def test_an_own_merge_gets_the_parts(dataset):
     merged = darkroom.job(
         count.function, outputs=count.outputs, split="camera", merge=add, name="merged"

@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 from darkroom.errors import OutputError, StateError
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.output import output_to_mapping
+from darkroom.model.shard import Shard, cut
 from darkroom.runtime import Dataset
-from darkroom.runtime.inspection import MANIFEST
+from darkroom.runtime.dataset import MANIFEST, read_manifest
+from darkroom.runtime.inspection import MANIFEST as INSPECTED
 from darkroom.runtime.local import LocalOutcome, run_task_locally
 from darkroom.runtime.parts import read_part
 from darkroom.scientist.mock import mock_face
@@ -97,17 +99,15 @@ class _Run:
         """All programs, one after the other."""
         task, work = self._task, self._work
         self._lay_out()
-        face = Dataset(task.face)
-        groups: list[list[str] | None] = [None]
-        if task.split:
-            groups = [*_groups([camera.id for camera in face.cameras])]
-        with ThreadPoolExecutor(len(groups)) as pool:
-            parts = list(pool.map(self._run, range(len(groups)), groups))
+        face = read_manifest(task.face / MANIFEST)
+        shards = cut(face, task.split, WORKERS)
+        with ThreadPoolExecutor(len(shards)) as pool:
+            parts = list(pool.map(self._run, range(len(shards)), shards))
         final = work / "parts" / "0"
         for outcome in parts:
             self._note(outcome)
         bad = next((o for o in parts if o.status != "done"), None)
-        if bad is None and (task.merge or len(groups) > 1):
+        if bad is None and (task.merge or len(shards) > 1):
             final = work / "merged"
             merged = self._program("merge", final, parts=work / "parts")
             self._note(merged)
@@ -115,12 +115,12 @@ class _Run:
         self._seconds += max(o.seconds for o in parts)
         if bad is not None:
             return self._ended(bad.status, bad.limit, bad.error_class)
-        return self._inspected(final, face.count())
+        return self._inspected(final, sum(camera.frames for camera in face.cameras))
 
     def returned(self) -> tuple[MockOutcome, Any]:
         """The job alone, and what it returned."""
         self._lay_out()
-        ran = self._run(0, None)
+        ran = self._run(0, Shard())
         self._note(ran)
         self._seconds = ran.seconds
         if ran.status != "done":
@@ -144,7 +144,7 @@ class _Run:
         self._note(inspected)  # why, in full: a domain tells one of a few sentences
         if inspected.status != "done":
             return self._ended(inspected.status, inspected.limit, inspected.error_class)
-        problems = json.loads((kept / MANIFEST).read_bytes())["problems"]
+        problems = json.loads((kept / INSPECTED).read_bytes())["problems"]
         if problems:
             words = "; ".join(f"output {name}: {why}" for name, why in problems.items())
             return self._ended("failed", words, "OutputError")
@@ -156,9 +156,9 @@ class _Run:
             log=self._log.decode(errors="replace"),
         )
 
-    def _run(self, number: int, cameras: list[str] | None) -> LocalOutcome:
+    def _run(self, number: int, shard: Shard) -> LocalOutcome:
         out = self._work / "parts" / str(number)
-        return self._program("run", out, dataset=self._task.face, cameras=cameras)
+        return self._program("run", out, dataset=self._task.face, shard=shard)
 
     def _program(
         self,
@@ -167,7 +167,7 @@ class _Run:
         *,
         dataset: Path | None = None,
         parts: Path | None = None,
-        cameras: list[str] | None = None,
+        shard: Shard | None = None,
     ) -> LocalOutcome:
         task = self._task
         out.mkdir(parents=True)
@@ -176,7 +176,7 @@ class _Run:
             "merge": task.merge,
             "parameters": task.parameters,
             "outputs": {n: output_to_mapping(o) for n, o in task.outputs.items()},
-            "cameras": cameras,
+            **(shard.to_mapping() if shard else {}),
             "interpreter": "litert",
             "airlock": task.airlock.to_mapping(),
             "seed": SEED,
@@ -202,8 +202,3 @@ class _Run:
             error_class=error_class,
             log=self._log.decode(errors="replace"),
         )
-
-
-def _groups(cameras: list[str]) -> list[list[str]]:
-    groups = [cameras[n::WORKERS] for n in range(min(WORKERS, len(cameras)))]
-    return [sorted(group) for group in groups]

@@ -33,6 +33,7 @@ STATUS: dict[type[errors.DarkroomError], int] = {
     errors.TrustError: 403,
     errors.EnvelopeError: 403,
     errors.IsolationError: 500,
+    errors.WorkerLostError: 500,
     errors.UnreachableError: 503,
     errors.StateError: 507,
 }

@@ -19,6 +19,8 @@ from darkroom.model.plain_text import is_composed
 
 Tier = Literal["mock", "reviewed"]
 TIERS: tuple[Tier, ...] = ("mock", "reviewed")
+Split = Literal["", "camera", "minute"]
+SPLITS: tuple[Split, ...] = ("", "camera", "minute")
 JOB_ID = re.compile(r"[0-9a-f]{32}")
 SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 # One path segment: ASCII, no leading dot or dash, so neither `..`, options nor homoglyphs.
@@ -98,7 +100,8 @@ class JobSpec:
         tier: `reviewed` (the owner approves and releases) or `mock`.
         entrypoint: `module:function` within the file tree.
         merge: `module:function` that joins the parts of several workers, or "".
-        split: "camera" when the node may run one worker per group of cameras, or "".
+        split: what workers may share the job by: "camera" (each sees some cameras whole),
+            "minute" (each sees some minutes of some cameras), or "" (one sees all).
         files: path -> `sha256:…` of every file, none ignored.
         environment: the interpreter it runs in.
         outputs: the declared outputs by name.
@@ -114,7 +117,7 @@ class JobSpec:
     outputs: dict[str, Output]
     limits: Limits = field(default_factory=Limits)
     merge: str = ""
-    split: Literal["", "camera"] = ""
+    split: Split = ""
     parameter_schema: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -132,8 +135,8 @@ class JobSpec:
                     f"entrypoint {ascii(point)[:80]} is not module:function",
                     next_step="name a module and a function, as in job:count",
                 )
-        if self.split not in ("", "camera"):
-            raise SpecError("split is '' or 'camera'", next_step="remove split")
+        if self.split not in SPLITS:
+            raise SpecError("split is '', 'camera' or 'minute'", next_step="remove split")
         self._check_files()
         self._check_declarations()
 

@@ -4,6 +4,7 @@ Nothing is decided here and nothing is stored. When anything is told, and how lo
 is said to have taken, is a power of two: see `tick`.
 """
 
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, wait
@@ -11,9 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from darkroom.errors import WorkerLostError
 from darkroom.model.dataset import Manifest
 from darkroom.model.job_record import JobRecord
 from darkroom.model.output import output_to_mapping
+from darkroom.model.shard import Shard
 from darkroom.node import words
 from darkroom.node.code_shelf import CodeShelf
 from darkroom.node.disclose import Disclosure, Inspected, as_text
@@ -28,7 +31,7 @@ class Plan:
     """One attempt at one job, with everything it needs in place.
 
     Attributes:
-        shards: camera ids per worker; one shard of all cameras for a job that is not split.
+        shards: what each worker sees; one that sees all for a job that is not split.
         scratch: an empty folder of this attempt.
     """
 
@@ -36,7 +39,7 @@ class Plan:
     runtime: Runtime
     dataset: Path
     manifest: Manifest
-    shards: list[list[str]]
+    shards: list[Shard]
     scratch: Path
 
 
@@ -179,13 +182,24 @@ class Attempts:
         return [outcomes[number] for number in sorted(outcomes)]
 
     def _run_shard(self, plan: Plan, number: int, cancelled: Callable[[], bool]) -> Outcome:
+        """One shard; where the machine under it is lost, once more on another."""
+        try:
+            return self._run_once(plan, number, "", cancelled)
+        except WorkerLostError:
+            if cancelled():
+                raise
+            return self._run_once(plan, number, "again", cancelled)
+
+    def _run_once(
+        self, plan: Plan, number: int, again: str, cancelled: Callable[[], bool]
+    ) -> Outcome:
         request = plan.record.request
         out = plan.scratch / "parts" / str(number)
+        shutil.rmtree(out, ignore_errors=True)  # what a lost worker had left
         out.mkdir(mode=0o700, parents=True)
-        whole = len(plan.shards) == 1
         return self._sandbox.run(
             SandboxTask(
-                task_id=f"{plan.record.job_id}-{plan.record.attempts}-{number}",
+                task_id=f"{plan.record.job_id}-{plan.record.attempts}-{number}{again}",
                 program="run",
                 runtime=plan.runtime,
                 request={
@@ -193,7 +207,7 @@ class Attempts:
                     "merge": request.spec.merge,
                     "parameters": request.parameters,
                     "outputs": _declared(plan.record),
-                    "cameras": None if whole else plan.shards[number],
+                    **plan.shards[number].to_mapping(),
                     "interpreter": plan.runtime.interpreter,
                     "seed": int(plan.record.job_digest[-8:], 16),
                 },

@@ -13,6 +13,7 @@ from typing import Any
 from darkroom.errors import DarkroomError, UnreachableError
 from darkroom.model.dataset import Manifest
 from darkroom.model.job_record import JobRecord
+from darkroom.model.shard import cut
 from darkroom.node import words
 from darkroom.node.attempt import Attempts, Ended, Plan
 from darkroom.node.cancel import BY_SUBMITTER
@@ -20,7 +21,6 @@ from darkroom.node.code_shelf import CodeShelf
 from darkroom.node.disclose import Disclosure
 from darkroom.node.journal import Journal
 from darkroom.node.laws import Laws
-from darkroom.node.shards import cut
 from darkroom.node.store import NodeStore
 from darkroom.policy.price import FREE_TIERS
 from darkroom.policy.transitions import FINAL, MAX_ATTEMPTS, State
@@ -171,7 +171,6 @@ class Runner:
         else:
             manifest = self._footage.manifest(request.dataset_version)
             dataset = self._footage.materialise(request.dataset_version)
-        split = request.spec.split == "camera"
         scratch = self._scratch / record.job_id
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(mode=0o700, parents=True)
@@ -180,7 +179,7 @@ class Runner:
             runtime=self._runtimes()[request.spec.environment.name],
             dataset=dataset,
             manifest=manifest,
-            shards=cut(manifest.cameras, self._workers if split else 1),
+            shards=cut(manifest, request.spec.split, self._workers),
             scratch=scratch,
         )
 

@@ -63,12 +63,18 @@ class Dataset:
         annotated: whether frames carry annotations.
     """
 
-    def __init__(self, folder: Path | str, cameras: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path | str,
+        cameras: Sequence[str] | None = None,
+        minutes: Sequence[Sequence[Any]] | None = None,
+    ) -> None:
         """Open a face.
 
         Args:
             folder: with `manifest.json`, or the path of that file.
             cameras: ids of the cameras to show; None for all.
+            minutes: `(camera, minute)` of the segments to show; None for all.
 
         Raises:
             DataError: the face is damaged.
@@ -76,7 +82,7 @@ class Dataset:
         """
         path = Path(folder)
         self._folder = path.parent if path.name == MANIFEST else path
-        manifest = _read_manifest(self._folder / MANIFEST)
+        manifest = read_manifest(self._folder / MANIFEST)
         known = {camera.id for camera in manifest.cameras}
         wanted = known if cameras is None else set(cameras)
         if wanted - known:
@@ -89,8 +95,13 @@ class Dataset:
         self.classes: tuple[str, ...] = manifest.classes
         self.cameras: list[Camera] = [c for c in manifest.cameras if c.id in wanted]
         self.annotated: bool = manifest.annotations != "none"
+        shown = None if minutes is None else {(camera, minute) for camera, minute in minutes}
         self._segments = sorted(
-            (s for s in manifest.segments if s.camera in wanted),
+            (
+                s
+                for s in manifest.segments
+                if s.camera in wanted and (shown is None or (s.camera, s.minute) in shown)
+            ),
             key=lambda s: (s.camera, s.first),
         )
 
@@ -216,7 +227,12 @@ def _damaged(segment: Segment) -> DataError:
     )
 
 
-def _read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a face.
+
+    Raises:
+        DataError: it is damaged.
+    """
     try:
         if path.stat().st_size > MAX_MANIFEST:
             raise ValueError

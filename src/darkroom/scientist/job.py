@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from darkroom.errors import InputError, SpecError
 from darkroom.model.canonical import digest, digest_bytes
-from darkroom.model.job import Environment, JobSpec, Limits, Tier, require_parameters
+from darkroom.model.job import Environment, JobSpec, Limits, Split, Tier, require_parameters
 from darkroom.model.output import Output
 from darkroom.scientist.capture import Captured, capture
 from darkroom.scientist.domain import RemoteDataset
@@ -50,7 +50,7 @@ class JobFunction:
         files: Mapping[str, str | Path | bytes],
         environment: str,
         tier: Tier,
-        split: Literal["", "camera"],
+        split: Split,
         merge: FunctionType | None,
         parameters: Mapping[str, ParameterType],
         limits: Limits,
@@ -237,7 +237,7 @@ def job(
     files: Mapping[str, str | Path | bytes] | None = None,
     environment: str = "tflite",
     tier: Tier = "reviewed",
-    split: Literal["", "camera"] = "",
+    split: Split = "",
     merge: Callable[..., Any] | None = None,
     parameters: Mapping[str, ParameterType] | None = None,
     limits: Limits | None = None,
@@ -253,7 +253,8 @@ def job(
         environment: the interpreter it runs in: `tflite` or `tensorflow`.
         tier: `reviewed` (people decide what runs and what leaves) or `mock` (the domain runs
             it on generated footage: a rehearsal that waits for nobody).
-        split: `"camera"` when a domain may run one worker per group of cameras.
+        split: `"camera"` when workers may share the job by cameras; `"minute"` when also by
+            minutes of one camera, for code that looks at every picture by itself.
         merge: joins the workers' parts; without it tables are appended, numbers added.
         parameters: name -> type (`"int"`, `"float"`, `"text"`, `"bool"`).
         limits: what one worker may use.

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from darkroom.errors import DarkroomError, InputError, JobFailedError, OutputError
 from darkroom.model.airlock import Airlock
-from darkroom.model.job import Limits
+from darkroom.model.job import Limits, Split
 from darkroom.model.output import Model, Output, Table, output_to_mapping
 from darkroom.scientist.capture import Captured
 from darkroom.scientist.named import Named
@@ -34,7 +34,7 @@ class MockTask:
     files: dict[str, bytes]
     entrypoint: str
     merge: str
-    split: str
+    split: Split
     parameters: dict[str, Any]
     outputs: dict[str, Output]
     limits: Limits
