@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.adapters.sandbox.collect import Collector, RefusedOutputError
+from darkroom.walls.collect import Collector, RefusedOutputError
 from tests.attack.canaries import search, word
 from tests.sandbox.workshop import FIRST_UID, Workshop, as_root
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from darkroom.adapters.sandbox.installed import differences, pins
-from darkroom.adapters.sandbox.runtimes import PACKAGE, describe_runtime, lock_hash
+from darkroom.adapters.sandbox.runtimes import PACKAGE, describe_runtime
 from darkroom.errors import IsolationError
+from darkroom.walls.lock_hash import lock_hash
 
 
 def test_this_interpreter_is_described(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ class Workshop:
             "seed": 1,
         }
         fields = {
-            "task_id": "t",
+            "task_id": f"t-{next(self._numbers)}",
             "program": "run",
             "runtime": self.runtime,
             "request": request,

@@ -1,5 +1,6 @@
 """The environment of the process: its only reader."""
 
+import base64
 import os
 from pathlib import Path
 
@@ -12,6 +13,39 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 def scientist_home() -> Path:
     """Where a scientist's keys, pins and results lie (`DARKROOM_HOME`)."""
     return Path(os.environ.get("DARKROOM_HOME", "~/.darkroom")).expanduser()
+
+
+def on_hub() -> bool:
+    """Whether this runs in the server of a Hub's user: keys that are made here lie there."""
+    return bool(os.environ.get("JUPYTERHUB_USER"))
+
+
+def scientist_keys() -> Path:
+    """The key file of `scientist_home` (`DARKROOM_KEYS`): in it, unless keys are kept apart."""
+    return Path(os.environ.get("DARKROOM_KEYS") or scientist_home() / "keys.json").expanduser()
+
+
+def kubeconfig() -> Path:
+    """How the person reaches their cluster (`KUBECONFIG`): the first file, as kubectl writes."""
+    first = os.environ.get("KUBECONFIG", "").partition(os.pathsep)[0]
+    return Path(first or "~/.kube/config").expanduser()
+
+
+def run_log_secrets() -> tuple[str, ...]:
+    """What opens MLflow, where it is set: no output may hold it."""
+    names = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "JUPYTERHUB_API_TOKEN")
+    return tuple(value for name in names if (value := os.environ.get(name, "")))
+
+
+def run_log_login() -> dict[str, str]:
+    """The header that logs in at MLflow: a token, or name and password; {} for neither."""
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN") or os.environ.get("JUPYTERHUB_API_TOKEN")
+    names = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+    user, password = (os.environ.get(name, "") for name in names)
+    if user and password:
+        pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+        return {"Authorization": f"Basic {pair}"}
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def tracking_uri() -> str:

@@ -1,8 +1,10 @@
 """A dataset as a job reads it: one face on disk, one frame in memory at a time.
 
-The same class serves mock and private. The layout of a face is in `model/dataset.py`.
+The same class serves mock and private. The layout of a face is in `model/dataset.py`. Hashes
+are checked here: footage of another Pi was seen by nobody else before it is read.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -68,6 +70,7 @@ class Dataset:
         folder: Path | str,
         cameras: Sequence[str] | None = None,
         minutes: Sequence[Sequence[Any]] | None = None,
+        version: str | None = None,
     ) -> None:
         """Open a face.
 
@@ -75,14 +78,18 @@ class Dataset:
             folder: with `manifest.json`, or the path of that file.
             cameras: ids of the cameras to show; None for all.
             minutes: `(camera, minute)` of the segments to show; None for all.
+            version: that the face has to be; None for any.
 
         Raises:
-            DataError: the face is damaged.
+            DataError: the face is damaged, or another version.
             InputError: a camera is not in the dataset.
         """
         path = Path(folder)
         self._folder = path.parent if path.name == MANIFEST else path
         manifest = read_manifest(self._folder / MANIFEST)
+        if version not in (None, manifest.version):
+            raise DataError("the dataset is not the version that was asked for", next_step=_AGAIN)
+        self._whole: set[str] = set()
         known = {camera.id for camera in manifest.cameras}
         wanted = known if cameras is None else set(cameras)
         if wanted - known:
@@ -183,6 +190,7 @@ class Dataset:
         truth = self._annotations(segment)
         path = self._folder / "segments" / f"{segment.sha256}.zip"
         try:
+            self._require_whole(path, segment.sha256)
             with zipfile.ZipFile(path) as archive:
                 for position in wanted:
                     yield Frame(
@@ -194,8 +202,17 @@ class Dataset:
                         split=segment.split,
                         annotations=truth(position) if truth else None,
                     )
-        except (OSError, zipfile.BadZipFile, KeyError) as error:
+        except (OSError, ValueError, zipfile.BadZipFile, KeyError) as error:
             raise _damaged(segment) from error
+
+    def _require_whole(self, path: Path, sha256: str) -> None:
+        """A file is what its name says; looked at once."""
+        if sha256 in self._whole:
+            return
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                raise ValueError
+        self._whole.add(sha256)
 
     def _annotations(self, segment: Segment) -> Any:  # noqa: ANN401 - a function or None
         if not segment.annotations:
@@ -204,6 +221,7 @@ class Dataset:
         try:
             if path.stat().st_size > MAX_ANNOTATIONS:
                 raise ValueError
+            self._require_whole(path, segment.annotations)
             rows = json.loads(path.read_bytes())
             if not isinstance(rows, list) or len(rows) < segment.frames:
                 raise ValueError

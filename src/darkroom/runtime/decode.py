@@ -32,6 +32,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from darkroom.model.containers import HEAD_BYTES, is_recording
 from darkroom.model.segment import FASTEST, SLOWEST, Row, annotation_rows
 from darkroom.scene.recipe import WorldRecipe
 from darkroom.scene.world import World
@@ -46,24 +47,6 @@ REFUSALS = (
     "no-room",  # no space left for the output
 )
 MOST_BYTES = 64 << 20  # of one window: `/out` may lie in memory
-# How recordings begin that hold their pictures themselves: offset -> beginnings. What is
-# left out are lists that lead to other files or addresses (concat, HLS, DASH, SDP); that
-# OpenCV passes FFmpeg's own allow-list on was tried, and it does not.
-CONTAINERS: dict[int, tuple[bytes, ...]] = {
-    0: (
-        b"RIFF",  # AVI
-        b"\x1a\x45\xdf\xa3",  # Matroska, WebM
-        b"\x47",  # MPEG transport stream
-        b"\x00\x00\x01",  # MPEG program stream, H.264, H.265
-        b"\x00\x00\x00\x01",
-        b"\xff\xd8\xff",  # MJPEG
-        b"FLV\x01",
-        b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF
-        b"GIF8",
-        b"OggS",
-    ),
-    4: (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"),  # MP4, MOV
-}
 Picture = NDArray[np.uint8]
 Frame = tuple[Picture, list[Row] | None]
 
@@ -131,8 +114,8 @@ def open_video(request: dict[str, Any], source: Path) -> Reel:
     """A video file through FFmpeg; playlists are not followed."""
     path = source / request["file"]
     with path.open("rb") as file:
-        head = file.read(16)
-    if not any(head.startswith(b, at) for at, each in CONTAINERS.items() for b in each):
+        head = file.read(HEAD_BYTES)
+    if not is_recording(head):
         raise RefusedError("not-footage")
     settings = [cv2.CAP_PROP_N_THREADS, 1]
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, settings)

@@ -25,6 +25,7 @@ from darkroom.runtime.places import Places
 
 MIB = 1 << 20
 RESULT = "probe.json"
+HIDDEN = ("/etc/shadow", "/etc/hostname", "/etc/ssh")  # of a machine; an image has its own
 Breaches = dict[str, list[str]]
 _REFUSED = (errno.EPERM, errno.ENOSYS, errno.EACCES)
 # Calls that an ordinary process may make on an ordinary kernel, with harmless arguments.
@@ -84,7 +85,7 @@ def walls(request: dict[str, Any], places: Places) -> Breaches:
 
 
 def _files(request: dict[str, Any]) -> Iterator[str]:
-    for name in (request["canary"], "/etc/shadow", "/etc/hostname", "/etc/ssh"):
+    for name in (request["canary"], *request.get("hidden", HIDDEN)):
         with suppress(OSError):
             os.stat(name)
             yield "a file of the host is visible"
@@ -99,10 +100,11 @@ def _files(request: dict[str, Any]) -> Iterator[str]:
 
 
 def _network(request: dict[str, Any]) -> Iterator[str]:
-    if os.readlink("/proc/self/ns/net") == request["namespaces"]["net"]:
+    if os.readlink("/proc/self/ns/net") == request["namespaces"].get("net"):
         yield "the network of the host is shared"
     lines = Path("/proc/self/net/dev").read_text().splitlines()[2:]
-    if any(line.split(":")[0].strip() != "lo" for line in lines):
+    names = {line.split(":")[0].strip() for line in lines}
+    if not request.get("interface") and names - {"lo"}:
         yield "there is a network interface"
     for kind, family, address in request["sinks"]:
         try:
@@ -118,7 +120,7 @@ def _network(request: dict[str, Any]) -> Iterator[str]:
 
 
 def _processes(request: dict[str, Any]) -> Iterator[str]:
-    if os.readlink("/proc/self/ns/pid") == request["namespaces"]["pid"]:
+    if os.readlink("/proc/self/ns/pid") == request["namespaces"].get("pid"):
         yield "the processes of the host are visible"
     for name in ("environ", "mem"):
         with suppress(OSError):
@@ -227,6 +229,8 @@ def _disk(request: dict[str, Any], places: Places) -> Iterator[str]:
 
 
 def _many_files(folder: Path, most: int) -> Iterator[str]:
+    if not most:  # a pod's file system does not count them, and the worker does
+        return
     made = []
     try:
         for number in range(most):

@@ -19,7 +19,12 @@ def main(request: dict[str, Any], places: Places) -> None:
         OutputError: the return value does not fit the declaration.
     """
     outputs = declared(request)
-    data = Dataset(places.data, request.get("cameras"), request.get("minutes"))
+    data = Dataset(
+        places.data,
+        request.get("cameras"),
+        request.get("minutes"),
+        version=request.get("version"),
+    )
     function = load(request["entrypoint"], places.code)
     seed(request.get("seed"))
     result = function(data, dict(request.get("parameters", {})))

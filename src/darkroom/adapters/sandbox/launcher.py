@@ -24,13 +24,13 @@ from darkroom.adapters.sandbox import (
     supervisor,
     system,
     uids,
-    watch,
     wire,
 )
 from darkroom.adapters.sandbox.host import find_host
-from darkroom.adapters.sandbox.seccomp import build_filter
 from darkroom.errors import IsolationError
 from darkroom.ports import Runtime
+from darkroom.walls import watch
+from darkroom.walls.seccomp import build_filter
 
 
 MOST_WAITING = 1024

@@ -95,29 +95,30 @@ def _try_all(sandbox: Sandbox, runtime: Runtime, home: Path) -> dict[str, str]:
             start,
             "walls",
             _request(home, sinks),
-            _limits(memory_mib=512, wall_seconds=20),
+            probe_limits(memory_mib=512, wall_seconds=20),
         )
         memory = pool.submit(
             start,
             "memory",
             {"attempt": "memory", "mib": MEMORY_MIB * 4},
-            _limits(memory_mib=MEMORY_MIB, wall_seconds=20),
+            probe_limits(memory_mib=MEMORY_MIB, wall_seconds=20),
         )
         clock = pool.submit(
             start,
             "clock",
             {"attempt": "wall clock", "seconds": OUTSTAY_SECONDS},
-            _limits(memory_mib=512, wall_seconds=1),
+            probe_limits(memory_mib=512, wall_seconds=1),
         )
-        layers = _of_walls(*walls.result())
-        layers["memory"] = _of_limit(memory.result()[0], "memory")
-        layers["wall clock"] = _of_limit(clock.result()[0], "wall clock")
+        layers = of_walls(*walls.result())
+        layers["memory"] = of_limit(memory.result()[0], "memory")
+        layers["wall clock"] = of_limit(clock.result()[0], "wall clock")
         if sinks.touched():
             layers["network"] = "bytes of a job arrived at a listener of the host"
     return layers
 
 
-def _limits(*, memory_mib: int, wall_seconds: int) -> Limits:
+def probe_limits(*, memory_mib: int, wall_seconds: int) -> Limits:
+    """Limits of a run of the program `probe`."""
     return Limits(
         memory_mib=memory_mib,
         cpu_seconds=20,
@@ -143,7 +144,12 @@ def _request(home: Path, sinks: "_Sinks") -> dict[str, Any]:
     }
 
 
-def _of_walls(outcome: Outcome, out: Path) -> dict[str, str]:
+def of_walls(outcome: Outcome, out: Path) -> dict[str, str]:
+    """Layer -> "holds", or what got through, as the program `probe` found it.
+
+    Raises:
+        IsolationError: the program did not come to its end.
+    """
     try:
         path = out / RESULT
         if outcome.status != "done" or path.stat().st_size > MAX_RESULT:
@@ -158,10 +164,11 @@ def _of_walls(outcome: Outcome, out: Path) -> dict[str, str]:
         ) from None
 
 
-def _of_limit(outcome: Outcome, word: str) -> str:
+def of_limit(outcome: Outcome, word: str, *, slow: float = SLOW_KILL_SECONDS) -> str:
+    """Whether a limit ended what went past it."""
     if outcome.status != "limit" or not outcome.limit.startswith(word):
         return f"a job went past its limit of {word}"
-    if word == "wall clock" and outcome.seconds > SLOW_KILL_SECONDS:
+    if word == "wall clock" and outcome.seconds > slow:
         return "a job was ended too late"
     return HOLDS
 

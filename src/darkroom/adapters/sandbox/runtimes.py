@@ -1,14 +1,18 @@
 """Build `Runtime` values: ask an interpreter once where its parts lie, and hash them."""
 
-import hashlib
 import json
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from darkroom.adapters.sandbox.installed import QUESTION, differences, pins
 from darkroom.errors import IsolationError
 from darkroom.ports import Runtime
+from darkroom.walls.lock_hash import lock_hash
 
 
 PACKAGE = Path(__file__).resolve().parents[2]
@@ -23,7 +27,8 @@ print(json.dumps({
     "parts": sorted({paths[n] for n in ("stdlib", "platstdlib", "purelib", "platlib")}),
 }))
 """
-ANSWER_SECONDS = 20
+ANSWER_SECONDS = 60
+_ONE = Lock()
 
 
 def describe_runtime(name: str, python: Path, lock: Path, *, interpreter: str = "") -> Runtime:
@@ -41,17 +46,11 @@ def describe_runtime(name: str, python: Path, lock: Path, *, interpreter: str = 
     """
     python = python.absolute()  # a link of a virtual environment stays
     try:
-        answer = subprocess.run(
-            [str(python), "-I", "-c", _QUESTION],
-            capture_output=True,
-            check=True,
-            timeout=ANSWER_SECONDS,
-            env={},
-            cwd="/",
-        )
-        facts = json.loads(answer.stdout)
         lock_bytes = lock.read_bytes()
-        found = _installed(python, pins(lock_bytes))
+        with ThreadPoolExecutor(1) as pool:  # a node that starts waits for both
+            compiled = pool.submit(_compile, python)
+            facts, found = _ask(python, pins(lock_bytes))
+            compiled.result()
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise IsolationError(
             f"the job runtime {name!r} cannot be used: {python} does not start, or "
@@ -64,7 +63,6 @@ def describe_runtime(name: str, python: Path, lock: Path, *, interpreter: str = 
             + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""),
             next_step="run `make setup` again",
         )
-    _compile(python)
     return Runtime(
         name=name,
         python=python,
@@ -74,17 +72,19 @@ def describe_runtime(name: str, python: Path, lock: Path, *, interpreter: str = 
     )
 
 
-def _installed(python: Path, pinned: dict[str, str]) -> dict[str, tuple[str, int]]:
+def _ask(python: Path, pinned: dict[str, str]) -> tuple[dict[str, Any], dict[str, tuple[str, int]]]:
+    """Where its parts lie, and what is installed there of what a lock names."""
     answer = subprocess.run(
-        [str(python), "-I", "-c", QUESTION],
+        [str(python), "-I", "-c", f"{_QUESTION}\n{QUESTION}"],
         input=json.dumps(sorted(pinned)).encode(),
         capture_output=True,
         check=True,
-        timeout=ANSWER_SECONDS * 3,
+        timeout=ANSWER_SECONDS,
         env={},
         cwd="/",
     )
-    return {name: (version, wrong) for name, (version, wrong) in json.loads(answer.stdout).items()}
+    facts, installed = map(json.loads, answer.stdout.splitlines())
+    return facts, {name: (version, wrong) for name, (version, wrong) in installed.items()}
 
 
 def _folders(python: Path, facts: dict[str, str]) -> tuple[Path, ...]:
@@ -118,27 +118,20 @@ def _outermost(folders: set[Path]) -> tuple[Path, ...]:
 def _compile(python: Path) -> None:
     """Byte code for Darkroom's own files: a job starts in a third of the time.
 
-    Does nothing where the folder is not ours to write; inside it never is.
+    Does nothing where the folder is not ours to write; inside it never is. Once is enough:
+    several runtimes of a node may share an interpreter.
     """
+    with _ONE:
+        _compile_once(python)
+
+
+@cache
+def _compile_once(python: Path) -> None:
     subprocess.run(
         [str(python), "-I", "-m", "compileall", "-q", str(PACKAGE)],
         capture_output=True,
         check=False,
-        timeout=ANSWER_SECONDS * 3,
+        timeout=ANSWER_SECONDS,
         env={},
         cwd="/",
     )
-
-
-def lock_hash(lock: bytes, package: Path) -> str:
-    """`sha256:…` over the bytes of a lock and the tree of Python files of a package.
-
-    A job is bound to it: a changed dependency or a changed line of the code that runs
-    beside the job is another environment.
-    """
-    total = hashlib.sha256(b"lock\0" + hashlib.sha256(lock).digest())
-    for path in sorted(package.rglob("*.py")):
-        name = path.relative_to(package).as_posix().encode()
-        content = hashlib.sha256(path.read_bytes()).digest()
-        total.update(len(name).to_bytes(4, "big") + name + content)
-    return "sha256:" + total.hexdigest()

@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from darkroom.adapters.sandbox import cgroups, plan, staging, system, watch, wire
-from darkroom.adapters.sandbox.collect import Collector, RefusedOutputError, empty
+from darkroom.adapters.sandbox import cgroups, plan, staging, system, wire
 from darkroom.adapters.sandbox.outcome import MAX_REPORT, SIGNAL_BASE, Seen, judge
 from darkroom.adapters.sandbox.plan import Layer
 from darkroom.errors import IsolationError
 from darkroom.ports import Outcome, Runtime, SandboxTask
+from darkroom.walls import watch
+from darkroom.walls.collect import Collector, RefusedOutputError, empty
 
 
 LOG_BYTES = 64 << 10

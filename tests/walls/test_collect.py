@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.adapters.sandbox.collect import Collector, RefusedOutputError, empty
+from darkroom.walls.collect import Collector, RefusedOutputError, empty
 
 
 @pytest.fixture
@@ -87,3 +87,30 @@ def test_what_was_copied_before_a_refusal_is_removed(out: Path) -> None:
 
     with pytest.raises(RefusedOutputError, match="OutputNameError"):
         _take(out)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_is_shut_to_the_collector_is_refused(out: Path, kind: str) -> None:
+    """A job can shut its own entries; that is no fault of the volume."""
+    if kind == "file":
+        (out / "a").touch(mode=0o000)
+    else:
+        (out / "a").mkdir(mode=0o000)
+    (out.parent / "taken").mkdir(mode=0o777)
+    (out.parent / "taken").chmod(0o777)
+    source, target = os.open(out, os.O_RDONLY), os.open(out.parent / "taken", os.O_RDONLY)
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            if os.geteuid() == 0:
+                os.setuid(64101)
+            Collector(most_bytes=1000, most_files=10).take(source, target)
+        except RefusedOutputError as refused:
+            code = 0 if refused.error_class == "OutputLinkError" else 2
+        finally:
+            os._exit(code)
+    os.close(source)
+    os.close(target)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

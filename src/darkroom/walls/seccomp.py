@@ -40,15 +40,35 @@ DENIED: dict[str, str] = {
         "memfd_create memfd_secret shmget shmat shmctl shmdt msgget msgsnd msgrcv "
         "msgctl semget semop semctl semtimedop mq_open mq_unlink"
     ),
-    "placement": "mbind migrate_pages move_pages set_mempolicy sched_setattr",
+    "placement": "mbind migrate_pages move_pages set_mempolicy sched_setattr ioprio_set",
+    # An access list shuts out who takes the outputs, at a moment that the job chooses.
+    "access lists": (
+        "setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr "
+        "removexattrat"
+    ),
 }
 
+# A process does these to itself only: refused where that argument, whose it is, is not 0.
+OTHERS = (
+    ("prlimit64", 0),
+    ("sched_setscheduler", 0),
+    ("sched_setparam", 0),
+    ("sched_setaffinity", 0),
+    ("setpriority", 0),  # of a process, not of a user
+    ("setpriority", 1),
+)
 CLONE_NEW = 0x7E020080  # every CLONE_NEW* flag
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 
 
-def build_filter() -> bytes:
-    """The program as the kernel reads it, for this machine's architecture.
+MACHINES = {"x86_64": "X86_64", "aarch64": "AARCH64"}  # as the kernel calls them: as libseccomp
+
+
+def build_filter(machine: str = "") -> bytes:
+    """The program as the kernel reads it.
+
+    Args:
+        machine: a key of `MACHINES`; "" for the machine that this runs on.
 
     Raises:
         IsolationError: libseccomp or its binding is missing.
@@ -61,22 +81,28 @@ def build_filter() -> bytes:
             next_step="install the package libseccomp2 and the extra edge-darkroom[node]",
         ) from error
     wall = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+    kind = pyseccomp.system_arch()
+    if machine and getattr(pyseccomp.Arch, MACHINES[machine]) != kind:
+        kind = getattr(pyseccomp.Arch, MACHINES[machine])
+        wall.add_arch(kind)
+        wall.remove_arch(pyseccomp.Arch.NATIVE)
     wall.set_attr(pyseccomp.Attr.ACT_BADARCH, pyseccomp.KILL_PROCESS)
     refuse = pyseccomp.ERRNO(errno.EPERM)
     absent = pyseccomp.ERRNO(errno.ENOSYS)
 
     def deny(name: str, *conditions: object, action: int = refuse) -> None:
         try:
-            number = pyseccomp.resolve_syscall(pyseccomp.system_arch(), name)
+            number = pyseccomp.resolve_syscall(kind, name)
         except (OSError, ValueError):
             return  # libseccomp is older than the call, or it exists elsewhere only
         if number >= 0:
             wall.add_rule(action, name, *conditions)
 
-    for names in DENIED.values():
-        for name in names.split():
-            deny(name)
+    for name in " ".join(DENIED.values()).split():
+        deny(name)
     argument = pyseccomp.Arg
+    for name, place in OTHERS:
+        deny(name, argument(place, pyseccomp.NE, 0))
     for name in ("socket", "socketpair"):
         deny(name, argument(0, pyseccomp.NE, int(socket.AF_UNIX)))
     # Flags of clone3 lie in memory where no filter looks: libc falls back to clone.

@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import stat
+from collections.abc import Iterator
 
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\-]{0,127}")
@@ -24,8 +25,8 @@ class RefusedOutputError(Exception):
     """Something in `/out` is not taken.
 
     Attributes:
-        error_class: the word that the outcome carries: `OutputLinkError` (link, socket,
-            pipe or device), `OutputNameError`, `OutputSizeError` (bytes, number, depth).
+        error_class: the word that the outcome carries: `OutputLinkError` (link, socket, pipe,
+            device, or an entry that is shut to us), `OutputNameError`, `OutputSizeError` (bytes, number, depth).
     """
 
     def __init__(self, error_class: str) -> None:
@@ -40,12 +41,21 @@ class Collector:
         most_bytes: bytes of all files together.
         most_files: files and folders together.
         owner: uid and gid that the copies belong to, or None to leave them.
+        modes: of the folders and of the files that are made.
     """
 
-    def __init__(self, *, most_bytes: int, most_files: int, owner: tuple[int, int] | None) -> None:
+    def __init__(
+        self,
+        *,
+        most_bytes: int,
+        most_files: int,
+        owner: tuple[int, int] | None = None,
+        modes: tuple[int, int] = (0o755, 0o644),
+    ) -> None:
         self._bytes_left = most_bytes
         self._entries_left = most_files
         self._owner = owner
+        self._folder_mode, self._file_mode = modes
 
     def take(self, source: int, target: int) -> None:
         """Copy everything below an open folder into another open folder.
@@ -56,7 +66,9 @@ class Collector:
         self._folder(source, target, DEPTH)
 
     def _folder(self, source: int, target: int, depth: int) -> None:
-        with os.scandir(source) as entries:
+        with _opened():
+            listed = os.scandir(source)
+        with listed as entries:
             for entry in entries:
                 self._entries_left -= 1
                 if self._entries_left < 0:
@@ -66,7 +78,8 @@ class Collector:
                 self._entry(entry.name, source, target, depth)
 
     def _entry(self, name: str, source: int, target: int, depth: int) -> None:
-        info = os.stat(name, dir_fd=source, follow_symlinks=False)
+        with _opened():
+            info = os.stat(name, dir_fd=source, follow_symlinks=False)
         if stat.S_ISDIR(info.st_mode):
             if depth == 0:
                 raise RefusedOutputError("OutputSizeError")
@@ -77,8 +90,9 @@ class Collector:
             raise RefusedOutputError("OutputLinkError")
 
     def _subfolder(self, name: str, source: int, target: int, depth: int) -> None:
-        os.mkdir(name, 0o755, dir_fd=target)
-        inner_source = os.open(name, _FOLDER, dir_fd=source)
+        os.mkdir(name, self._folder_mode, dir_fd=target)
+        with _opened():
+            inner_source = os.open(name, _FOLDER, dir_fd=source)
         try:
             inner_target = os.open(name, _FOLDER, dir_fd=target)
             try:
@@ -90,7 +104,8 @@ class Collector:
             os.close(inner_source)
 
     def _file(self, name: str, source: int, target: int) -> None:
-        reading = os.open(name, _READ, dir_fd=source)
+        with _opened():
+            reading = os.open(name, _READ, dir_fd=source)
         try:
             info = os.fstat(reading)
             if not stat.S_ISREG(info.st_mode) or info.st_nlink != 1:
@@ -98,7 +113,7 @@ class Collector:
             # The apparent size: a sparse file must not grow into real blocks here.
             if info.st_size > self._bytes_left:
                 raise RefusedOutputError("OutputSizeError")
-            writing = os.open(name, _NEW, 0o644, dir_fd=target)
+            writing = os.open(name, _NEW, self._file_mode, dir_fd=target)
             try:
                 self._give(writing)
                 self._copy(reading, writing)
@@ -119,6 +134,15 @@ class Collector:
     def _give(self, descriptor: int) -> None:
         if self._owner is not None:
             os.fchown(descriptor, *self._owner)
+
+
+@contextlib.contextmanager
+def _opened() -> Iterator[None]:
+    """What a job shut to us is its own fault, and no fault of a volume."""
+    try:
+        yield
+    except PermissionError as error:
+        raise RefusedOutputError("OutputLinkError") from error
 
 
 def empty(folder: int) -> None:
