@@ -14,16 +14,20 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from darkroom.model import domain_config
+from darkroom.model import camera_config, domain_config, recording
 from darkroom.model.airlock import MAX_DECIMALS, Airlock
 from darkroom.model.amount import _FRACTION, UNITS
 from darkroom.model.approval_rule import Allowed, ApprovalRule
 from darkroom.model.budget import MAX_PERIOD, Budget
-from darkroom.model.domain_config import CameraConfig, DatasetConfig, DomainConfig
+from darkroom.model.camera_config import CameraConfig
+from darkroom.model.domain_config import DatasetConfig, DomainConfig
 from darkroom.model.identity import NAME
 from darkroom.model.job import SHA256, Limits
+from darkroom.model.json_shape import MAX_TEXT
 from darkroom.model.output import MODEL_FORMATS
+from darkroom.model.recording import Recording
 from darkroom.model.reviews import MAX_DAYS, Reviewer, Reviews
+from darkroom.model.segment import SLOWEST
 from darkroom.model.site_policy import SCHEMA, Grant, SitePolicy
 
 
@@ -49,14 +53,14 @@ FRACTION = {
     "default": None,
 }
 CAP = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}]}
-LINE = {"maxLength": domain_config.MAX_TEXT}
-EDGE = {"type": "integer", "minimum": 0, "maximum": domain_config.MAX_EDGE}
+LINE = {"maxLength": MAX_TEXT}
+EDGE = {"type": "integer", "minimum": 0, "maximum": camera_config.MAX_EDGE}
 POINT = {"type": "array", "items": EDGE, "minItems": 2, "maxItems": 2}
 POLYGON = {
     "type": "array",
     "items": POINT,
-    "minItems": domain_config.MIN_POINTS,
-    "maxItems": domain_config.MAX_POINTS,
+    "minItems": camera_config.MIN_POINTS,
+    "maxItems": camera_config.MAX_POINTS,
 }
 
 # noun -> field -> what its constructor asks for
@@ -117,7 +121,26 @@ MORE: dict[type, dict[str, dict[str, Any]]] = {
     CameraConfig: {
         "id": NAMED,
         "description": LINE,
-        "masks": {"items": POLYGON, "maxItems": domain_config.MAX_MASKS},
+        "masks": {"items": POLYGON, "maxItems": camera_config.MAX_MASKS},
+        **{
+            name: {**LINE, "pattern": f"^(?:{form.pattern})?$"}
+            for name, form in (
+                ("url", camera_config.URL),
+                ("device", camera_config.DEVICE),
+                ("folder", camera_config.FOLDER),
+            )
+        },
+        "credentials": NAMED_OR_NONE,
+        "fps": {"minimum": SLOWEST, "maximum": camera_config.FASTEST_LIVE},
+    },
+    Recording: {
+        "every_minutes": {"minimum": 1, "maximum": recording.MAX_MINUTES},
+        "keep_gib": {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": recording.MAX_GIB},
+                {"type": "null"},
+            ]
+        },
     },
     DatasetConfig: {
         "name": NAMED,

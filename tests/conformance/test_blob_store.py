@@ -10,17 +10,22 @@ import pytest
 from darkroom.adapters.blobs.folder import FolderBlobStore
 from darkroom.adapters.blobs.s3 import S3BlobStore
 from darkroom.errors import SpecError, TrustError, UnknownNameError, UnreachableError
-from tests.conformance.s3_server import running_s3_server, s3_server  # noqa: F401
+from tests.conformance.s3_server import (  # noqa: F401 - fixtures
+    running_s3_server,
+    running_versitygw,
+    s3_server,
+    versitygw,
+)
 
 
 _numbers = itertools.count()
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", "s3_server", "versitygw"])
 def store(request, tmp_path):
     if request.param == "folder":
         return FolderBlobStore(tmp_path / "blobs")
-    server = request.getfixturevalue("s3_server")
+    server = request.getfixturevalue(request.param)
     return server.store(f"bucket-{next(_numbers)}")
 
 
@@ -87,7 +92,8 @@ def test_more_keys_than_one_listing_of_s3_holds(store, request):
     if isinstance(store, FolderBlobStore):
         root = store._root
     else:
-        root = request.getfixturevalue("s3_server").root / store._bucket
+        server = request.node.callspec.params["store"]
+        root = request.getfixturevalue(server).root / store._bucket
     (root / "many").mkdir()
     for index in range(1001):
         (root / "many" / f"{index:06d}").touch()
@@ -151,25 +157,49 @@ def test_files_of_a_folder_are_for_their_owner_alone(tmp_path):
 # ------------------------------------------------------------------------------ s3 only
 
 
-def test_s3_creates_its_bucket_once(s3_server):  # noqa: F811
-    s3_server.store("made").put("k", b"v")
-
-    assert b"v" == s3_server.store("made").get("k")
-    assert (s3_server.root / "made").is_dir()
+@pytest.fixture(params=["s3_server", "versitygw"])
+def server(request):
+    return request.getfixturevalue(request.param)
 
 
-def test_s3_with_a_wrong_key_is_refused_clearly(s3_server):  # noqa: F811
+def test_s3_creates_its_bucket_once(server):
+    server.store("made").put("k", b"v")
+
+    assert b"v" == server.store("made").get("k")
+    assert (server.root / "made").is_dir()
+
+
+def test_s3_with_a_wrong_key_is_refused_clearly(server):
     with pytest.raises(TrustError) as caught:
         S3BlobStore(
-            endpoint=s3_server.endpoint,
+            endpoint=server.endpoint,
             bucket="made",
-            access_key=s3_server.access_key,
+            access_key=server.access_key,
             secret_key="wrong",
         )
 
     assert "refused our keys" in caught.value.message
     assert "DARKROOM_S3_SECRET_KEY" in caught.value.next_step
     assert "wrong" not in str(caught.value)
+
+
+def test_two_accounts_of_versitygw_do_not_see_each_other_s_buckets(tmp_path):
+    with running_versitygw(tmp_path, "relay", "mlflow") as servers:
+        servers["relay"].store("relay").put("a", b"x")
+        intruder = servers["mlflow"].store("mlflow")
+        intruder._bucket = "relay"
+
+        for call in (
+            lambda: intruder.get("a"),
+            lambda: intruder.put("a", b"y"),
+            lambda: intruder.delete("a"),
+            lambda: intruder.keys(""),
+            lambda: servers["mlflow"].store("relay").keys(""),
+        ):
+            with pytest.raises(TrustError, match="AccessDenied"):
+                call()
+
+        assert b"x" == servers["relay"].store("relay").get("a")
 
 
 def test_s3_that_does_not_answer_is_unreachable(tmp_path):

@@ -1,4 +1,4 @@
-"""What every `FootageStore` does. Run on a folder, and on a real S3 server."""
+"""What every `FootageStore` does. Run on a folder, and on real S3 servers."""
 
 import os
 import shutil
@@ -7,19 +7,51 @@ from pathlib import Path
 import pytest
 
 from darkroom.adapters.clock import SystemClock
+from darkroom.adapters.footage.announced import AnnouncedFootage
 from darkroom.adapters.footage.folder import FolderFootage
+from darkroom.adapters.footage.placed import PlacedFootage
 from darkroom.adapters.footage.sealed import SealedFootage
 from darkroom.errors import StateError, UnknownNameError
+from darkroom.model.dataset import Manifest
 from darkroom.ports import FootageStore
-from tests.conformance.s3_server import s3_server  # noqa: F401 - a fixture
+from tests.conformance.s3_server import s3_server, versitygw  # noqa: F401 - fixtures
 from tests.footage.faces import contents, make_face
 
 
-@pytest.fixture(params=["folder", "s3"])
+class OnAnotherPi(PlacedFootage):
+    """What a node sees of a version that another Pi's ingest takes in, and does for it."""
+
+    def __init__(self, folder: Path) -> None:
+        exchange, footage = folder / "exchange", folder / "footage"
+        for each in (exchange, footage / "pi-b"):
+            each.mkdir(parents=True)
+        self.pi = AnnouncedFootage(footage / "pi-b", exchange, "pi-b", say=print)
+        super().__init__(FolderFootage(folder / "own"), exchange=exchange, footage=footage)
+
+    def put(self, face: Path, manifest: Manifest) -> None:
+        self.pi.put(face, manifest)
+
+    def materialise(self, version: str) -> Path:
+        """Its hashes are checked where it is read; here by the Pi itself."""
+        found = super().materialise(version)
+        assert found == self.pi.materialise(version)
+        return found
+
+    def erase(self, version: str) -> None:
+        super().erase(version)
+        self.pi.carry_out()
+
+
+@pytest.fixture(params=["folder", "placed", "on-another-pi", "s3_server", "versitygw"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> FootageStore:
     if request.param == "folder":
         return FolderFootage(tmp_path / "footage")
-    server = request.getfixturevalue("s3_server")
+    if request.param == "placed":
+        own, exchange = FolderFootage(tmp_path / "own"), tmp_path / "exchange"
+        return PlacedFootage(own, exchange=exchange, footage=Path("/footage"))
+    if request.param == "on-another-pi":
+        return OnAnotherPi(tmp_path / "domain")
+    server = request.getfixturevalue(request.param)
     return SealedFootage(
         blobs=server.store(f"b-{abs(hash(str(tmp_path))):x}"),
         key=os.urandom(32),

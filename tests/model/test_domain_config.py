@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 
 from darkroom.errors import SpecError
-from darkroom.model.domain_config import MAX_MASKS, CameraConfig, DomainConfig
+from darkroom.model.camera_config import MAX_MASKS, CameraConfig
+from darkroom.model.domain_config import DomainConfig
 from tests.model.shapes import DOMAINS, JSON
 
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from darkroom.node import code_shelf, disclose
 from darkroom.model.shard import cut
+from darkroom.node import code_shelf, disclose
 from tests.node.village import Village
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from darkroom.errors import StateError, UnreachableError, WorkerLostError
+from darkroom.errors import IsolationError, StateError, UnreachableError, WorkerLostError
 from darkroom.model.airlock import Airlock
 from darkroom.model.output import Table
 from darkroom.ports import Outcome
@@ -289,6 +289,26 @@ def test_a_sandbox_that_does_not_start_is_tried_again(village):
     village.settle()
 
     assert village.state_of(request.job_id) == "produced"
+
+
+@pytest.mark.attack("T8", control="on")
+@pytest.mark.parametrize("error", [IsolationError, WorkerLostError, UnreachableError])
+def test_a_sandbox_that_gives_up_is_heard_of_at_a_tick_too(village, error):
+    """A job may be what brings it about, and would choose the moment."""
+    village.in_force()
+    request = village.approved()
+    begin = village.clock.monotonic()
+
+    def give_up(_task, _cancelled):
+        village.clock.forward(0.7)
+        raise error("what a job left could not be kept", next_step="look after the volume")
+
+    village.sandbox.inside = give_up
+    village.node.service.work_once()
+
+    took = village.clock.monotonic() - begin
+    assert took == pytest.approx(2.0 if error is WorkerLostError else 1.0)  # of 1.4 s, of 0.7 s
+    assert village.state_of(request.job_id) == "approved"
 
 
 def test_a_sandbox_that_never_starts_fails_the_job_at_last(village):

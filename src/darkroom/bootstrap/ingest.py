@@ -1,5 +1,6 @@
 """`darkroom ingest`, put together: sources, sandbox, footage store, the node's database."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,8 +14,9 @@ from darkroom.bootstrap.footage import open_footage
 from darkroom.bootstrap.node import open_store
 from darkroom.config import REPOSITORY, read_yaml
 from darkroom.errors import InputError, SpecError, StateError
+from darkroom.model.camera_config import CameraConfig
 from darkroom.model.dataset import DatasetCard
-from darkroom.model.domain_config import CameraConfig, DatasetConfig, DomainConfig
+from darkroom.model.domain_config import DatasetConfig, DomainConfig
 from darkroom.node.dataset_card import card_of
 from darkroom.node.footage_source import (
     RECIPES,
@@ -27,7 +29,7 @@ from darkroom.node.ingest import Ingest, Ingested, IngestPlan, IngestProgress
 from darkroom.node.labels import LabelFormat, Labels, read_labels
 from darkroom.node.retention import LAST_FRAME
 from darkroom.policy.retention import last_frame
-from darkroom.ports import Runtime
+from darkroom.ports import FootageStore, Runtime, Sandbox
 from darkroom.scene.recipe import WorldRecipe
 from darkroom.scene.world import World
 
@@ -172,17 +174,41 @@ def decode_runtime() -> Runtime:
     return describe_runtime("decode", Path(sys.executable), lock)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Where footage is decoded, and where the version goes.
+
+    Attributes:
+        work: below it unfinished work is kept.
+    """
+
+    sandbox: Sandbox
+    runtime: Runtime
+    store: FootageStore
+    work: Path
+
+
 def ingest(
     request: Request,
     *,
     domain: DomainConfig,
     state: Path,
     progress: Callable[[IngestProgress], None],
+    sandbox: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> tuple[Ingested, DatasetCard]:
     """Ingest and register: afterwards the node offers the new version.
 
+    Args:
+        request: what becomes a version.
+        domain: whose.
+        state: the node's folder.
+        progress: told of every window.
+        sandbox: a sandbox.yaml: pods of this cluster decode, and not this machine.
+        say: tells the operator.
+
     Raises:
-        IsolationError: this machine cannot contain the decoder.
+        IsolationError: this machine, or the cluster, cannot contain the decoder.
     """
     if not state.is_dir():
         raise StateError(
@@ -190,18 +216,19 @@ def ingest(
         )
     state = state.resolve()
     plan = plan_of(request, domain)
-    runtime = decode_runtime()
-    folders = {
-        source.path if source.path.is_dir() else source.path.parent
-        for source in plan.sources
-        if source.path is not None
-    }
-    store = open_footage(state, domain)
     try:
-        with ProcessSandbox(
-            runtimes=[runtime], roots=(state, *sorted(folders)), slots=1
-        ) as sandbox:
-            worker = Ingest(sandbox=sandbox, runtime=runtime, store=store, state=state)
+        with contextlib.ExitStack() as closing:
+            if sandbox is None:
+                house = _on_this_machine(plan, domain, state, closing)
+            else:
+                from darkroom.bootstrap.ingest_in_pods import house_in_pods
+
+                house = house_in_pods(
+                    plan, sandbox, domain=domain, state=state, closing=closing, say=say
+                )
+            worker = Ingest(
+                sandbox=house.sandbox, runtime=house.runtime, store=house.store, state=house.work
+            )
             done = worker.run(plan, progress=progress)
         card = card_of(
             done.manifest,
@@ -219,3 +246,21 @@ def ingest(
         if os.geteuid() == 0:  # what root made in a node's folder is the node's
             privileges.hand_over(state, state.stat().st_uid)
     return done, card
+
+
+def _on_this_machine(
+    plan: IngestPlan, domain: DomainConfig, state: Path, closing: contextlib.ExitStack
+) -> House:
+    runtime = decode_runtime()
+    folders = {
+        source.path if source.path.is_dir() else source.path.parent
+        for source in plan.sources
+        if source.path is not None
+    }
+    sandbox = ProcessSandbox(runtimes=[runtime], roots=(state, *sorted(folders)), slots=1)
+    return House(
+        sandbox=closing.enter_context(sandbox),
+        runtime=runtime,
+        store=open_footage(state, domain),
+        work=state,
+    )

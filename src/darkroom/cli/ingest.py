@@ -1,36 +1,51 @@
-"""`darkroom ingest`: footage or a synthetic world becomes a dataset version of a domain."""
+"""`darkroom ingest`: footage or a synthetic world becomes a dataset version of a domain.
+
+`darkroom ingest live` records cameras; nothing that only the other one needs is loaded for it.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
-from darkroom.bootstrap.ingest import Request
-from darkroom.bootstrap.ingest import ingest as ingest_now
+from darkroom.cli.ingest_live import live
 from darkroom.config import REPOSITORY, domain_config
 from darkroom.errors import InputError
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.domain_config import DatasetConfig, DomainConfig
-from darkroom.node.footage_source import Polygon
-from darkroom.node.ingest import Ingested, IngestProgress
+
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
+
+    from darkroom.node.footage_source import Polygon
+    from darkroom.node.ingest import Ingested, IngestProgress
 
 
 ROW = 1.0 / 30  # seconds; a bar that is redrawn more often only costs
 
 
-def _polygon(text: str) -> tuple[str, Polygon]:
+class _Ingest(click.Command):
+    """Takes sources, or the one word `live`. A source of that name is written ./live."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """The context of `ingest live …`, or of `ingest SOURCE…`."""
+        if args[:1] == ["live"]:
+            return live.make_context(f"{info_name} live", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+def _polygon(text: str) -> "tuple[str, Polygon]":
     camera, colon, points = text.partition(":")
     try:
         if not colon:
@@ -59,16 +74,30 @@ def _start(text: str | None) -> float | None:
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
-def _configured(dataset: DatasetConfig) -> tuple[Path, ...]:
-    """The source that `domain.yaml` names: as given, or from the repository's root."""
+def _configured(dataset: DatasetConfig, sandbox: Path | None) -> tuple[Path, ...]:
+    """The source that `domain.yaml` names: as given, from the repository's root, or in the inbox."""
     if not dataset.source:
         return ()
     path = Path(dataset.source)
-    return (path if path.exists() else REPOSITORY / path,)
+    places = [path, REPOSITORY / path]
+    if sandbox is not None:
+        from darkroom.bootstrap.ingest_in_pods import inbox_of
+
+        places.append(inbox_of(sandbox) / path.name)
+    return (next((place for place in places if place.exists()), places[-1]),)
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[Callable[[IngestProgress], None]]:
+def _bar(console: "Console") -> "Iterator[Callable[[IngestProgress], None]]":
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -81,7 +110,7 @@ def _bar(console: Console) -> Iterator[Callable[[IngestProgress], None]]:
     tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=console) as progress:
 
-        def tell(now: IngestProgress) -> None:
+        def tell(now: "IngestProgress") -> None:
             if now.camera not in tasks:
                 tasks[now.camera] = progress.add_task(
                     now.camera, total=now.expected or None, of="?", rate=""
@@ -103,7 +132,7 @@ def _bar(console: Console) -> Iterator[Callable[[IngestProgress], None]]:
         yield tell
 
 
-def _say(console: Console, done: Ingested, card: DatasetCard) -> None:
+def _say(console: "Console", done: "Ingested", card: DatasetCard) -> None:
     for warning in done.warnings:
         console.print(f"[yellow]warning:[/yellow] {warning}")
     cameras = ", ".join(
@@ -117,7 +146,7 @@ def _say(console: Console, done: Ingested, card: DatasetCard) -> None:
     )
 
 
-@click.command()
+@click.command(cls=_Ingest)
 @click.argument("sources", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--domain",
@@ -147,6 +176,11 @@ def _say(console: Console, done: Ingested, card: DatasetCard) -> None:
 )
 @click.option("--start", help="When the first frame was taken: 2026-06-01T12:00:00Z.")
 @click.option("--fps", type=float, default=0.0, help="Frames a second, if the file does not say.")
+@click.option(
+    "--sandbox",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A sandbox.yaml: pods of this cluster decode. SOURCEs lie in /exchange/inbox.",
+)
 def ingest(
     sources: tuple[Path, ...],
     folder: Path,
@@ -159,19 +193,25 @@ def ingest(
     masks: tuple[str, ...],
     start: str | None,
     fps: float,
+    sandbox: Path | None,
 ) -> None:
     """Make a dataset version from video files, folders of pictures, or a world recipe.
 
     Pictures are decoded in the sandbox; masks are burnt in before the first write. Stopped
-    anywhere, the same command goes on where it stopped.
+    anywhere, the same command goes on where it stopped. `darkroom ingest live` records cameras.
     """
+    from rich.console import Console
+
+    from darkroom.bootstrap.ingest import Request
+    from darkroom.bootstrap.ingest import ingest as ingest_now
+
     domain = domain_config(folder)
     console = Console(highlight=False, stderr=True)
     drawn: dict[str, list[Polygon]] = {}
     for camera, polygon in map(_polygon, masks):
         drawn.setdefault(camera, []).append(polygon)
     for chosen in _chosen(domain, dataset, everything=everything):
-        given = sources or _configured(chosen)
+        given = sources or _configured(chosen, sandbox)
         if not given:
             raise InputError(
                 f"there is no source for {chosen.name}",
@@ -188,7 +228,14 @@ def ingest(
             fps=fps,
         )
         with _bar(console) as progress:
-            done, card = ingest_now(request, domain=domain, state=state, progress=progress)
+            done, card = ingest_now(
+                request,
+                domain=domain,
+                state=state,
+                progress=progress,
+                sandbox=sandbox,
+                say=console.print,
+            )
         _say(console, done, card)
         click.echo(card.version)
 

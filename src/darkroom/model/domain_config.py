@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from darkroom.errors import SpecError, UnknownNameError
+from darkroom.model.camera_config import CameraConfig
 from darkroom.model.identity import require_name
 from darkroom.model.json_shape import (
     are_texts,
@@ -16,77 +17,21 @@ from darkroom.model.json_shape import (
     as_tuple,
     is_number,
     is_whole,
+    require_line,
     require_schema,
     within,
 )
+from darkroom.model.recording import Recording
 
 
 SCHEMA = 1  # of the form itself
 MAX_WORKERS = 64
-MAX_MASKS = 64
-MAX_EDGE = 1 << 15  # pixels
 MAX_RETENTION = 36_500  # days
-MAX_TEXT = 500  # characters
-MIN_POINTS, MAX_POINTS = 3, 1000
 MAX_MODELS = 32
 MODEL_NAME = re.compile(r"([a-z0-9][a-z0-9_.\-]{0,60}?)\.(?:tflite|npz)")
 FOOTAGE = re.compile(r"folder|s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]")
 Interpreter = Literal["litert", "tflite-runtime", ""]
 INTERPRETERS: tuple[Interpreter, ...] = ("litert", "tflite-runtime", "")
-Polygon = tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CameraConfig:
-    """One camera of a domain.
-
-    Attributes:
-        id: its name within the domain.
-        description: for the operator; it is not published.
-        masks: polygons of `[x, y]` pixels that are burnt out before the first write.
-    """
-
-    id: str
-    description: str = ""
-    masks: tuple[Polygon, ...] = ()
-
-    def __post_init__(self) -> None:
-        with within("id"):
-            require_name(self.id, "camera")
-        _require_text(self.description, "description")
-        if len(self.masks) > MAX_MASKS:
-            raise SpecError(
-                f"camera {self.id} has more than {MAX_MASKS} masks",
-                next_step="join polygons that touch",
-                where=("masks",),
-            )
-        for index, polygon in enumerate(self.masks):
-            if not MIN_POINTS <= len(polygon) <= MAX_POINTS or not all(
-                len(point) == 2 and all(is_whole(edge) and edge <= MAX_EDGE for edge in point)  # noqa: PLR2004 - x and y
-                for point in polygon
-            ):
-                raise SpecError(
-                    f"a mask of camera {self.id} is no polygon",
-                    next_step="list 3 or more points in whole pixels: [[10, 10], [90, 10], [90, 60]]",
-                    where=("masks", index),
-                )
-
-    @classmethod
-    def from_mapping(cls, value: object) -> "CameraConfig":
-        """Read the JSON (or parsed YAML) form; unknown keys are refused.
-
-        Raises:
-            SpecError: with `where`.
-        """
-        given = _required(as_fields(value, cls, "a camera"), "a camera", "id")
-        with within("masks"):
-            masks = []
-            for index, polygon in enumerate(as_tuple(given.get("masks", ()), "masks")):
-                with within(index):
-                    points = as_tuple(polygon, "a mask")
-                    masks.append(tuple(as_tuple(point, "a point") for point in points))
-            given["masks"] = tuple(masks)
-        return cls(**given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +46,7 @@ class DatasetConfig:
         start: Unix seconds of the first frame of a synthetic source.
         cameras: those that its footage may come from; none named: any of the domain.
         retention_days: footage is erased when its last frame is that old; None: kept.
+        record: how its cameras are recorded live; None: they are not.
     """
 
     name: str
@@ -111,12 +57,13 @@ class DatasetConfig:
     start: float = 0.0
     cameras: tuple[str, ...] = ()
     retention_days: int | None = None
+    record: Recording | None = None
 
     def __post_init__(self) -> None:
         with within("name"):
             require_name(self.name, "dataset")
         for name in ("description", "source"):
-            _require_text(getattr(self, name), name)
+            require_line(getattr(self, name), name)
         if not isinstance(self.look, dict) or not all(
             isinstance(k, str) and (isinstance(v, str | bool) or is_number(v))
             for k, v in self.look.items()
@@ -139,7 +86,7 @@ class DatasetConfig:
                 require_name(camera, "camera")
         with within("classes"):
             for label in self.classes:
-                _require_text(label or "\n", "a class")
+                require_line(label or "\n", "a class")
         if not is_number(self.start) or self.start < 0:
             raise SpecError(
                 f"start of dataset {self.name} is no time since 1970",
@@ -169,6 +116,9 @@ class DatasetConfig:
         if isinstance(given.get("start"), str):
             with within("start"):
                 given["start"] = _seconds(given["start"])
+        if given.get("record") is not None:
+            with within("record"):
+                given["record"] = Recording.from_mapping(given["record"])
         return cls(**given)
 
 
@@ -201,7 +151,7 @@ class DomainConfig:
         require_schema(self.schema, SCHEMA, "domain.yaml")
         with within("domain"):
             require_name(self.domain, "domain")
-        _require_text(self.title, "title")
+        require_line(self.title, "title")
         if not is_whole(self.workers, 1) or self.workers > MAX_WORKERS:
             raise SpecError(
                 f"workers is not a whole number from 1 to {MAX_WORKERS}",
@@ -222,6 +172,32 @@ class DomainConfig:
                         next_step=f"use cameras of: {', '.join(known) or 'none are listed'}",
                         where=("datasets", index, "cameras"),
                     )
+        self._require_recordable()
+
+    def _require_recordable(self) -> None:
+        """A recorded dataset has live cameras, and each of them records one dataset."""
+        taken: dict[str, str] = {}
+        for index, dataset in enumerate(self.datasets):
+            cameras = self.recorded(dataset)
+            if dataset.record is not None and not cameras:
+                raise SpecError(
+                    f"dataset {dataset.name} is recorded from no camera",
+                    next_step="give its cameras url, folder or device",
+                    where=("datasets", index, "record"),
+                )
+            for camera in cameras:
+                if taken.setdefault(camera.id, dataset.name) != dataset.name:
+                    raise SpecError(
+                        f"camera {camera.id} is recorded for {taken[camera.id]} and {dataset.name}",
+                        next_step="name each camera in the cameras of one recorded dataset",
+                        where=("datasets", index, "cameras"),
+                    )
+
+    def recorded(self, dataset: DatasetConfig) -> tuple[CameraConfig, ...]:
+        """The cameras that are recorded live for a dataset."""
+        if dataset.record is None:
+            return ()
+        return tuple(c for c in self.cameras_of(dataset).values() if c.source)
 
     def dataset(self, name: str) -> DatasetConfig:
         """The dataset of that name.
@@ -274,15 +250,6 @@ def _required(given: dict[str, Any], what: str, *names: str) -> dict[str, Any]:
     return given
 
 
-def _require_text(value: object, name: str) -> None:
-    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
-        raise SpecError(
-            f"{name} is not one line of at most {MAX_TEXT} characters",
-            next_step=f"write {name} as a short text",
-            where=(name,),
-        )
-
-
 def _require_different(what: str, names: list[str]) -> None:
     for index, name in enumerate(names):
         if name in names[:index]:
@@ -326,7 +293,7 @@ def _require_models(value: object, datasets: list[str]) -> None:
                     f"model {ascii(name)[:60]} is no file name that ends in .tflite or .npz",
                     next_step="name it like detector.tflite",
                 )
-            _require_text(path, "the path of a model")
+            require_line(path, "the path of a model")
             if known[1] in taken:
                 raise SpecError(
                     f"model {name} and a dataset, or another model, have the same name",

@@ -9,6 +9,21 @@ from typing import Any, TypeGuard
 from darkroom.errors import SpecError
 
 
+MAX_TEXT = 500  # characters
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON as a dict: the hook for `json.loads`.
+
+    Raises:
+        ValueError: a key stands twice.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("it has a key twice")
+    return found
+
+
 def is_whole(value: object, least: int = 0) -> bool:
     """A whole number, not below `least`."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
@@ -24,6 +39,20 @@ def is_number(value: object) -> TypeGuard[int | float]:
 def are_texts(values: object) -> bool:
     """A list or tuple of texts."""
     return isinstance(values, list | tuple) and all(isinstance(v, str) for v in values)
+
+
+def require_line(value: object, name: str) -> None:
+    """A short text without line breaks or control characters.
+
+    Raises:
+        SpecError: it is none.
+    """
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
+        raise SpecError(
+            f"{name} is not one line of at most {MAX_TEXT} characters",
+            next_step=f"write {name} as a short text",
+            where=(name,),
+        )
 
 
 def require_schema(given: object, known: int, what: str) -> None:

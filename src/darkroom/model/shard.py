@@ -37,7 +37,10 @@ def cut(manifest: Manifest, split: Split, workers: int) -> list[Shard]:
         whole = [(camera.frames, camera.id) for camera in manifest.cameras]
         shards = [Shard(cameras=tuple(own)) for own in _shared_out(whole, workers)]
     elif split == "minute":
-        parts = [(s.frames, (s.camera, s.minute)) for s in manifest.segments]
+        minutes: dict[tuple[str, int], int] = {}  # a minute with gaps has several segments
+        for s in manifest.segments:
+            minutes[s.camera, s.minute] = minutes.get((s.camera, s.minute), 0) + s.frames
+        parts = [(frames, minute) for minute, frames in minutes.items()]
         shards = [
             Shard(cameras=tuple(sorted({camera for camera, _ in own})), minutes=tuple(own))
             for own in _shared_out(parts, workers)

@@ -93,6 +93,8 @@ class Attempts:
     ) -> Ended:
         """Run to the end, and hold it back until the next moment at which it may be told.
 
+        A run that ends with an error is held back as well: a job may be what brought it about.
+
         Args:
             plan: what to run.
             wish: set when the job should stop.
@@ -104,11 +106,13 @@ class Attempts:
             return wish.is_set() or stopping()
 
         tick = Tick(self._clock)
-        ended = self._run_to_the_end(plan, tick, cancelled, say_progress)
-        seconds, left = tick.seconds(), tick.left()
-        if plan.record.request.spec.tier not in FREE_TIERS:
-            # The worker is held as well: the next job's begin would tell the end of this one.
-            self._pause(wish, left)
+        try:
+            ended = self._run_to_the_end(plan, tick, cancelled, say_progress)
+        finally:
+            seconds, left = tick.seconds(), tick.left()
+            if plan.record.request.spec.tier not in FREE_TIERS:
+                # The worker is held as well: the next job's begin would tell this one's end.
+                self._pause(wish, left)
         return replace(ended, seconds=seconds)
 
     def _run_to_the_end(
@@ -208,6 +212,7 @@ class Attempts:
                     "parameters": request.parameters,
                     "outputs": _declared(plan.record),
                     **plan.shards[number].to_mapping(),
+                    "version": plan.manifest.version,
                     "interpreter": plan.runtime.interpreter,
                     "seed": int(plan.record.job_digest[-8:], 16),
                 },

@@ -27,6 +27,7 @@ class Housekeeping:
         clock: Clock,
         policy_file: Path,
         retention: Callable[[], None],
+        arrivals: Callable[[], None],
         sweep: Callable[[], None],
         say: Callable[[str], None],
     ) -> None:
@@ -36,6 +37,7 @@ class Housekeeping:
         self._clock = clock
         self._policy_file = policy_file
         self._retention = retention
+        self._arrivals = arrivals
         self._sweep = sweep
         self._say = say
         self._tidied: float | None = None
@@ -44,6 +46,7 @@ class Housekeeping:
     def tend(self) -> None:
         """Do what is due."""
         self._look_for_policy()
+        self._arrivals()
         now = self._clock.monotonic()
         if self._tidied is None or now - self._tidied >= TIDY_EVERY:
             self._tidied = now

@@ -10,6 +10,7 @@ from darkroom.ports import Clock, FootageStore
 
 
 LAST_FRAME = "last-frame/{}"  # the fact under which a version's last frame is kept
+GONE = "footage-gone/{}"  # true of a version that its Pi erased to make room
 
 
 class Retention:
@@ -37,7 +38,12 @@ class Retention:
         self._say = say
 
     def holds(self, dataset: str, version: str) -> bool:
-        """Whether jobs may run on a version; not, when nobody knows how old it is."""
+        """Whether jobs may run on a version; not, when nobody knows how old it is.
+
+        What live ingest erased to make room is not there, however young it was.
+        """
+        if self._store.fact(GONE.format(version)):
+            return False
         if dataset not in self._days:
             return True
         last = self._store.fact(LAST_FRAME.format(version))

@@ -3,6 +3,7 @@
 Nothing is decided here. What fails is tried again with growing pauses and said once.
 """
 
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -32,7 +33,8 @@ from darkroom.post import Post
 
 LONG_POLL = 25.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
-FAREWELL = 20.0  # seconds that running jobs get to stop
+FAREWELL = 20.0  # seconds that running jobs get to stop, all together
+LAST_LETTERS = 5.0  # seconds that the outbox gets afterwards
 
 
 @dataclass(kw_only=True)
@@ -140,6 +142,7 @@ class Service:
         workers: int,
         housekeeping: Callable[[], None],
         say: Callable[[str], None],
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self._identity = identity
         self._handovers = handovers
@@ -158,6 +161,9 @@ class Service:
         self._workers = workers
         self._housekeeping = housekeeping
         self._say = say
+        self._beat = beat
+        self._threads: list[threading.Thread] = []
+        self._idle = threading.Event()
         self._claims = Claims()
         self._fatal: DarkroomError | None = None
         self._online = False
@@ -174,17 +180,22 @@ class Service:
         """
         self._tell_waiting()
         poller = threading.Thread(target=self._poll, name="poller", daemon=True)
-        others = [threading.Thread(target=self._send, name="sender", daemon=True)]
-        others += [
+        sender = threading.Thread(target=self._send, name="sender", daemon=True)
+        workers = [
             threading.Thread(target=self._work, name=f"worker-{n}", daemon=True)
             for n in range(self._workers)
         ]
-        for thread in (poller, *others):
+        threads = [poller, sender, *workers]
+        for thread in threads:
             thread.start()
+        self._threads = threads  # from now on they are missed
         self._stopping.wait()
         self._bell.ring()
-        for thread in others:  # the poller may hang in a long poll; it takes nothing more
-            thread.join(FAREWELL)
+        patience = self._clock.monotonic() + FAREWELL
+        for thread in workers:  # the poller may hang in a long poll; it takes nothing more
+            thread.join(max(0.0, patience - self._clock.monotonic()))
+        self._idle.set()
+        sender.join(LAST_LETTERS)
         if self._fatal is not None:
             raise self._fatal
 
@@ -193,6 +204,12 @@ class Service:
         self._stopping.set()
         self._runner.stop()
         self._bell.ring()
+
+    def lost_threads(self) -> list[str]:
+        """Names of threads that ended although nobody stopped them."""
+        if self._stopping.is_set():
+            return []
+        return [thread.name for thread in self._threads if not thread.is_alive()]
 
     def _tell_waiting(self) -> None:
         """Whoever waits for a node that cannot isolate learns why."""
@@ -223,6 +240,7 @@ class Service:
         for delivery in deliveries:
             if self._stopping.is_set():
                 return 0
+            self._beat()
             self._intake.take(delivery, clock_offset=self._relay.clock_offset)
             self._runner.heed_wishes()
         if deliveries:
@@ -232,6 +250,7 @@ class Service:
     def _poll(self) -> None:
         backoff = Backoff()
         while not self._stopping.is_set():
+            self._beat()
             try:
                 self.poll_once()
             except NameTakenError as error:
@@ -276,7 +295,12 @@ class Service:
                 self._stopping.wait(backoff.next())
                 continue
             backoff.reset()
-            self._bell.wait(heard, again_in)
+            if not self._stopping.is_set():
+                self._bell.wait(heard, again_in)
+        self._idle.wait()
+        if self._online:  # what ended with this process is told before the next one begins
+            with contextlib.suppress(DarkroomError, OSError):
+                self.send_once()
 
     # -------------------------------------------------------------------------------- jobs
 

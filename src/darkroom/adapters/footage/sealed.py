@@ -120,8 +120,6 @@ class SealedFootage:
         self._most = cache_mib << 20
         self._clock = clock
         self._lock = threading.Lock()
-        for left in cache.glob("new-*"):  # of a process that was killed
-            shutil.rmtree(left, ignore_errors=True)
 
     def put(self, face: Path, manifest: Manifest) -> None:
         """See `FootageStore.put`. The manifest goes last: before it, nothing is there."""
@@ -228,6 +226,9 @@ class SealedFootage:
     # ------------------------------------------------------------------------ the cache
 
     def _fetch(self, manifest: Manifest, face: Path) -> None:
+        # Of a process that was killed: one process fetches, the node; an ingest only puts.
+        for left in self._cache.glob("new-*"):
+            shutil.rmtree(left, ignore_errors=True)
         staging = Path(tempfile.mkdtemp(dir=self._cache, prefix="new-"))
         try:
             for file in face_files(manifest):
