@@ -14,7 +14,8 @@ from typing import Self
 from darkroom.adapters.clock import SystemClock
 from darkroom.adapters.http.relay import HttpRelay
 from darkroom.adapters.pysyft.keyring import SycKeyring
-from darkroom.bootstrap.gateway import GatewayServer, GatewaySettings, serve
+from darkroom.bootstrap.gateway import OPERATIONS, GatewayServer, GatewaySettings, serve
+from darkroom.bootstrap.operations import OperationsSettings
 from darkroom.gateway.limits import GatewayLimits
 from darkroom.model.identity import Role
 
@@ -77,7 +78,12 @@ class Gateway:
 
 @contextmanager
 def serving(
-    state: Path, *, clock=None, limits: GatewayLimits | None = None, **settings
+    state: Path,
+    *,
+    clock=None,
+    limits: GatewayLimits | None = None,
+    operations: OperationsSettings = OPERATIONS,
+    **settings,
 ) -> Iterator[Gateway]:
     """A gateway in a thread of this process."""
     started = threading.Event()
@@ -96,6 +102,7 @@ def serving(
                 say=said.append,
                 started=ready,
                 clock=clock,
+                operations=operations,
             )
         except BaseException as error:  # noqa: BLE001 - shown in the test's thread
             failed.append(error)

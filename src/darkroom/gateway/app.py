@@ -31,6 +31,7 @@ from darkroom.gateway.parameters import declared_length
 from darkroom.gateway.rates import Rates
 from darkroom.gateway.sessions import Sessions
 from darkroom.gateway.stores import BlobIndex, DirectoryStore, MailboxStore
+from darkroom.gateway.tally import Tally
 from darkroom.gateway.threads import Threads
 from darkroom.ports import BlobStore, Clock, Verifier
 
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
 READY_SECONDS = 5.0
 DRAIN_SECONDS = 10.0
+HEART_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class GatewayParts:
 
     Attributes:
         addresses: the gateway's own addresses in normal form; logins name one of them.
+        tally: counts what passes.
     """
 
     directory: DirectoryStore
@@ -57,6 +60,7 @@ class GatewayParts:
     clock: Clock
     addresses: frozenset[str]
     limits: GatewayLimits
+    tally: Tally
 
 
 class GatewayApp:
@@ -71,6 +75,7 @@ class GatewayApp:
     def __init__(self, parts: GatewayParts) -> None:
         limits, clock, threads = parts.limits, parts.clock, Threads()
         self._parts = parts
+        self._tally = parts.tally
         self._threads = threads
         self._ready_until = 0.0
         bodies = Bodies(budget=limits.body_bytes_in_flight, seconds=limits.body_seconds)
@@ -113,6 +118,7 @@ class GatewayApp:
             threads=threads,
             clock=clock,
             limits=limits,
+            tally=parts.tally,
         )
         blobs = Blobs(
             gate=gate,
@@ -166,19 +172,21 @@ class GatewayApp:
             ("GET", "/v1/blobs/{owner}/{address}/{index}", blobs.get_chunk),
         ]
         return [
-            Route(path, self._surround(endpoint, has_body=method in {"PUT", "POST"}),
-                  methods=[method])
+            Route(path, self._surround(endpoint, method, path), methods=[method])
             for method, path, endpoint in table
-        ]  # fmt: skip
+        ]
 
-    def _surround(self, endpoint: Endpoint, *, has_body: bool) -> Endpoint:
-        """Errors become answers, and each answer carries the gateway's time."""
+    def _surround(self, endpoint: Endpoint, method: str, path: str) -> Endpoint:
+        """Errors become answers, each answer carries the gateway's time, and all are counted."""
+        has_body = method in {"PUT", "POST"}
 
         async def surrounded(request: Request) -> Response:
+            began = self._parts.clock.monotonic()
             try:
                 _require_plain_body(request, has_body=has_body)
                 response = await endpoint(request)
             except DarkroomError as error:
+                self._tally.refused(error)
                 drained = await self._drain(request)
                 response = error_answer(error)
                 if not drained:
@@ -198,6 +206,8 @@ class GatewayApp:
                     )
                 )
             response.headers[TIME_HEADER] = f"{self._parts.clock.now():.3f}"
+            seconds = self._parts.clock.monotonic() - began
+            self._tally.answered(method, path, response.status_code, seconds)
             return response
 
         return surrounded
@@ -222,13 +232,23 @@ class GatewayApp:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(self.janitor.run(self._parts.limits.sweep_seconds))
+        tasks = [
+            asyncio.create_task(self.janitor.run(self._parts.limits.sweep_seconds)),
+            asyncio.create_task(self._heart()),
+        ]
         try:
             yield
         finally:
-            sweeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sweeping
+            for task in tasks:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    async def _heart(self) -> None:
+        """Beats as long as the event loop turns."""
+        while True:
+            self._tally.beat()
+            await asyncio.sleep(HEART_SECONDS)
 
     # ----------------------------------------------------------------------- operator
 

@@ -9,7 +9,7 @@ from darkroom.errors import QuotaError
 
 
 class Bells:
-    """In-process wake-ups; used from the event loop only."""
+    """In-process wake-ups; used from the event loop only, but for `listeners`."""
 
     def __init__(self, *, per_name: int) -> None:
         """Let at most `per_name` polls of one name wait at once."""
@@ -40,6 +40,11 @@ class Bells:
             waiting.discard(event)
             if not waiting:
                 self._waiting.pop(name, None)
+
+    @property
+    def listeners(self) -> int:
+        """How many polls wait now; may be asked from any thread."""
+        return sum(map(len, list(self._waiting.values())))
 
     def ring(self, name: str) -> None:
         """Wake all who listen for this name."""

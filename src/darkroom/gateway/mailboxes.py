@@ -18,6 +18,7 @@ from darkroom.gateway.gate import Gate
 from darkroom.gateway.limits import GatewayLimits
 from darkroom.gateway.parameters import positive, query_cursor, query_number
 from darkroom.gateway.stores import MailboxStore
+from darkroom.gateway.tally import Tally
 from darkroom.gateway.threads import Threads
 from darkroom.model.identity import require_name
 from darkroom.ports import Clock, Parcel
@@ -41,6 +42,7 @@ class Mailboxes:
         threads: Threads,
         clock: Clock,
         limits: GatewayLimits,
+        tally: Tally,
     ) -> None:
         self._gate = gate
         self._store = store
@@ -49,6 +51,7 @@ class Mailboxes:
         self._threads = threads
         self._clock = clock
         self._limits = limits
+        self._tally = tally
 
     # ------------------------------------------------------------------ who may write
 
@@ -137,6 +140,7 @@ class Mailboxes:
                 expires_at=now + min(seconds, self._limits.expiry_seconds),
             )
         if fresh:
+            self._tally.took_in(envelope_id, len(envelope))
             self._bells.ring(recipient)
         return answer({"fresh": fresh})
 
@@ -150,6 +154,8 @@ class Mailboxes:
             if not parcels and wait > 0:
                 await self._wait(request, bell, wait)
                 parcels, more = await self._page(recipient, after)
+        for parcel in parcels:
+            self._tally.handed_out(parcel)
         return answer({"parcels": [_mapping(p) for p in parcels], "more": more})
 
     async def _page(self, recipient: str, after: int) -> tuple[list[Parcel], bool]:

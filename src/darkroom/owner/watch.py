@@ -38,6 +38,8 @@ def watch(
     stop: threading.Event | None = None,
     poll: float = POLL_SECONDS,
     pause: Callable[[float], object] | None = None,
+    beat: Callable[[], None] = lambda: None,
+    shown: Callable[[Case], None] = lambda _case: None,
 ) -> None:
     """Announce each waiting request once, until `stop` is set.
 
@@ -48,6 +50,8 @@ def watch(
         stop: ends the watch after the current long poll.
         poll: seconds of one long poll.
         pause: waits between two attempts while the gateway is away.
+        beat: called with each turn.
+        shown: told of each request that was announced.
     """
     stop = stop or threading.Event()
     pause = pause or stop.wait
@@ -57,9 +61,10 @@ def watch(
         teller.line(LOUD, loud=True)
     teller.line(f"watching: requests of {desk.domain.name} appear here (Ctrl-C ends it)")
     while not stop.is_set():
+        beat()
         try:
             # What waited before this process began is announced before the first poll.
-            _announce_all(desk, teller, announced, yes=yes)
+            _announce_all(desk, teller, announced, shown, yes=yes)
             desk.mailroom.sync(wait=poll)
         except DarkroomError as error:
             if failures == 0:
@@ -72,13 +77,21 @@ def watch(
             failures = 0
 
 
-def _announce_all(desk: Desk, teller: Teller, announced: set[int], *, yes: bool) -> None:
+def _announce_all(
+    desk: Desk,
+    teller: Teller,
+    announced: set[int],
+    shown: Callable[[Case], None],
+    *,
+    yes: bool,
+) -> None:
     subjects: tuple[Subject, ...] = ("code", "output")
     for subject in subjects:
         for case in desk.store.cases(subject, waiting=True):
             if case.id not in announced:
                 announced.add(case.id)
                 teller.sheet(desk.sheet(case))
+                shown(case)
                 if yes:
                     _say_yes(desk, teller, case)
 

@@ -14,6 +14,7 @@ from typing import Any
 from darkroom.errors import EnvelopeError, SpecError, TooLargeError
 from darkroom.model.canonical import digest_bytes
 from darkroom.model.job import SHA256
+from darkroom.model.json_shape import unique_keys
 from darkroom.model.letter import Letter
 from darkroom.post.padding import letter_size
 
@@ -238,13 +239,6 @@ def _require_string_keys(value: object) -> None:
             _require_string_keys(item)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError
-    return fields
-
-
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
@@ -257,7 +251,7 @@ def _strict_json(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(
             data.decode(),
-            object_pairs_hook=_unique,
+            object_pairs_hook=unique_keys,
             parse_constant=_finite,
             parse_float=_finite,
         )

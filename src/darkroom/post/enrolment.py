@@ -204,7 +204,10 @@ def enrol(
     relay.register(ours, keyring.handovers)
     domain = _domain(invitation, relay, verifier)
     if clock.now() + relay.clock_offset > invitation.expires_at and not pins.get(domain.name):
-        raise DeniedError("this invitation is over", next_step="ask the data owner for a new one")
+        raise DeniedError(
+            f"this invitation of {domain.name} is over",
+            next_step=f"ask the data owner of {domain.name}: darkroom owner invite {ours.name}",
+        )
     relay.admit(domain.name)
     _redeem(invitation, relay, clock, deadline)
     post = Post(relay=relay, keyring=keyring, verifier=verifier, pins=pins, clock=clock)

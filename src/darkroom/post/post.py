@@ -25,6 +25,7 @@ from darkroom.model.identity import PublicIdentity, require_name
 from darkroom.model.letter import KINDS, Letter
 from darkroom.ports import Clock, Keyring, Parcel, Relay, Verifier
 from darkroom.post import codec, timing
+from darkroom.post.letter_job import job_of
 from darkroom.post.padding import attachment_size, pad_attachment, unpad_attachment
 from darkroom.post.pins import Pins
 from darkroom.post.succession import Succession
@@ -93,6 +94,7 @@ class Post:
         clock: Clock,
         on_warning: Callable[[str], None] = lambda _: None,
         succession: Succession | None = None,
+        on_letter: Callable[[str, str, str], None] = lambda _event, _job, _envelope: None,
     ) -> None:
         """Connect it.
 
@@ -100,6 +102,8 @@ class Post:
             relay, keyring, verifier, pins, clock: of one identity.
             on_warning: told what a person should know, each thing once.
             succession: how pins follow hand-overs; by default they do, and it is a warning.
+            on_letter: told `letter-out`, `letter-in`, `letter-bounced` or `letter-put-aside`, the
+                id of the job that it is about ("" for none), and that of its envelope.
         """
         self._relay = relay
         self._keyring = keyring
@@ -107,6 +111,7 @@ class Post:
         self._pins = pins
         self._clock = clock
         self._on_warning = on_warning
+        self._on_letter = on_letter
         self._warned: set[str] = set()
         self.warnings: list[str] = []
         self._succession = succession or Succession(
@@ -170,6 +175,7 @@ class Post:
         plaintext = codec.encode_letter(letter, inline, blobs)
         envelope = self._keyring.seal(plaintext, recipient)
         self._relay.send(recipient.name, letter.id, envelope, expires_in=expires_in)
+        self._on_letter("letter-out", job_of(letter), letter.id)
 
     def successor(self, pinned: PublicIdentity) -> PublicIdentity:
         """Whom a pinned identity has handed over to by now; the pin stays as it is.
@@ -229,10 +235,17 @@ class Post:
                 break
             deliveries.append(delivery)
             letter = delivery.letter
+            self._tell(delivery)
             held += sum(map(len, letter.attachments.values())) if letter else 0
             if held > RECEIVE_BUDGET:
                 break
         return deliveries
+
+    def _tell(self, delivery: Delivery) -> None:
+        met = delivery.letter or (delivery.introduction and delivery.introduction.letter)
+        put_aside = "letter-bounced" if delivery.bounced else "letter-put-aside"
+        event = "letter-in" if met else put_aside
+        self._on_letter(event, job_of(met) if met else "", delivery.envelope_id)
 
     def acknowledge(self, cursor: int) -> None:
         """Let the relay forget everything up to and including this cursor."""

@@ -7,7 +7,8 @@ Durable: write-ahead log, flushed to disk at every commit. One connection, one l
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,11 @@ RESTORE = "keep this file as it is and put a good copy of the state folder in it
 
 
 class NodeFile:
-    """Safe from several threads. A `transaction` inside another one joins it."""
+    """Safe from several threads. A `transaction` inside another one joins it.
+
+    Attributes:
+        on_transaction: told how many seconds each one took, and whether it held.
+    """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open the file, making it (mode 0600) where it is not there yet.
@@ -30,8 +35,10 @@ class NodeFile:
         Raises:
             StateError: a newer schema, a file that is not ours, or no room.
         """
+        self.on_transaction: Callable[[float, bool], None] = lambda _seconds, _held: None
         self._lock = threading.RLock()
         self._depth = 0
+        self._began = 0.0
         self._path = path
         self._read_only = read_only
         if not read_only:
@@ -92,7 +99,12 @@ class NodeFile:
         """All or nothing; on disk when it ends without an error."""
         with self._lock, foreign(self._path):
             if self._depth == 0:
-                self._db.execute("BEGIN IMMEDIATE")
+                self._began = time.monotonic()
+                try:
+                    self._db.execute("BEGIN IMMEDIATE")
+                except sqlite3.Error:
+                    self._tell(held=False)
+                    raise
             elif not self._db.in_transaction:
                 raise StateError(
                     f"{self._path}: the transaction failed before", next_step="do it again"
@@ -108,6 +120,7 @@ class NodeFile:
                 )
                 if self._db.in_transaction and (self._depth == 0 or failed):
                     self._db.execute("ROLLBACK")
+                self._tell(held=not isinstance(error, sqlite3.Error | StateError))
                 raise
             self._depth -= 1
             if self._depth == 0:
@@ -116,7 +129,13 @@ class NodeFile:
                 except sqlite3.Error:
                     if self._db.in_transaction:
                         self._db.execute("ROLLBACK")
+                    self._tell(held=False)
                     raise
+                self._tell(held=True)
+
+    def _tell(self, *, held: bool) -> None:
+        if self._depth == 0:
+            self.on_transaction(time.monotonic() - self._began, held)
 
     def _write(self, statement: str, *values: Any) -> int:
         with self.transaction():

@@ -7,6 +7,7 @@ from typing import Any
 
 from darkroom.adapters.sqlite import former_pins
 from darkroom.adapters.sqlite.ledger import SqliteLedger
+from darkroom.adapters.sqlite.node_figures import NodeFigures
 from darkroom.adapters.sqlite.node_file import foreign
 from darkroom.errors import StateError, TrustError
 from darkroom.model.dataset import DatasetCard
@@ -23,7 +24,7 @@ MAX_QUARANTINED = 1000
 _LETTER = ("id", "kind", "sender", "recipient", "sent_at", "body")
 
 
-class SqliteNodeStore(SqliteLedger):
+class SqliteNodeStore(SqliteLedger, NodeFigures):
     """Safe from several threads. A `transaction` inside another one joins it."""
 
     # -------------------------------------------------------------------------- letters in

@@ -54,7 +54,7 @@ class SqliteDirectory:
                 return
             if row is not None and row[0] != instead_of:
                 raise NameTakenError(
-                    f"the name {name} is held here under other keys",
+                    f"the name {name} is held here under other keys, those of {row[0]}",
                     next_step="choose another name, or go on with the keys that"
                     " claimed it; if they are lost, ask the gateway's operator",
                 )
