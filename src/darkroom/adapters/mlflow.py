@@ -24,13 +24,15 @@ from darkroom.ports import RunRecord
 
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
+    from mlflow.entities import Experiment, Run
     from mlflow.tracking import MlflowClient
 
 
 KEY = "darkroom.key"
 COMPLETE = "darkroom.complete"
 KIND = "mlflow.experimentKind"  # so that the web page opens with training runs
+TRAINING = "workflowType=machine_learning"  # else the web page shows what is for chats
+CURRENT_USER = "/api/2.0/mlflow/users/current"
 ANSWER_SECONDS = 5.0
 REQUEST_SECONDS = 60
 DESCRIBE_SECONDS = 120
@@ -89,21 +91,47 @@ class MlflowRunLog:
             self._client = MlflowClient(tracking_uri=self._uri)
         return self._client
 
-    def _experiment(self, name: str) -> str:
+    def _experiment(self, project: str) -> str:
+        """The project's experiment; behind a login one's own, `alice/project`, unless shared."""
         from mlflow.exceptions import MlflowException
 
         client = self._connect()
-        found = client.get_experiment_by_name(name)
+        name, found = project, self._named(project)
+        if found is None and (account := self._account()):
+            name = f"{account}/{project}"
+            found = self._named(name)
         if found is None:
             try:
                 return str(client.create_experiment(name, tags={KIND: "custom_model_development"}))
             except MlflowException:  # somebody else was faster
-                found = client.get_experiment_by_name(name)
+                found = self._named(name)
                 if found is None:
                     raise
         if found.lifecycle_stage == "deleted":
             client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
+
+    def _named(self, name: str) -> "Experiment | None":
+        """The experiment of that name, if there is one for us."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._connect().get_experiment_by_name(name)
+        except MlflowException as error:
+            if error.error_code == "PERMISSION_DENIED":
+                return None
+            raise
+
+    def _account(self) -> str:
+        """Who we are there, or "" on a server without accounts and in a local store."""
+        from mlflow.utils.credentials import get_default_host_creds
+        from mlflow.utils.rest_utils import http_request
+
+        if not self._uri.startswith(("http://", "https://")):
+            return ""
+        creds = get_default_host_creds(self._uri)  # type: ignore[no-untyped-call]
+        answer = http_request(creds, CURRENT_USER, "GET", max_retries=1)  # type: ignore[no-untyped-call]
+        return str(answer.json()["user"]["username"]) if answer.ok else ""
 
     def _write(self, record: RunRecord, experiment: str, *, parent: str) -> str:
         client = self._connect()
@@ -121,7 +149,7 @@ class MlflowRunLog:
         for child in record.children:
             self._write(child, experiment, parent=run_id)
         client.set_tag(run_id, COMPLETE, "true")
-        client.set_terminated(run_id, "FINISHED")
+        client.set_terminated(run_id, "FINISHED" if record.succeeded else "FAILED")
         return str(run_id)
 
     def _find(self, key: str, experiment: str) -> "Run | None":
@@ -210,7 +238,8 @@ class MlflowRunLog:
 
     def _address(self, experiment: str, run_id: str) -> str:
         if self._uri.startswith("http"):
-            return f"{_without_password(self._uri)}/#/experiments/{experiment}/runs/{run_id}"
+            place = f"experiments/{experiment}/runs/{run_id}"
+            return f"{_without_password(self._uri)}/#/{place}?{TRAINING}"
         return f"{self._uri} run {run_id}"
 
 

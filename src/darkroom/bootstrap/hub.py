@@ -1,12 +1,15 @@
 """Start a real JupyterHub in front of a local stack."""
 
+import json
+import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
-from darkroom.bootstrap.local_stack import LOOPBACK, LocalStack, free_port
+from darkroom.bootstrap.local_stack import LocalStack
 from darkroom.config import REPOSITORY
 from darkroom.errors import StateError
 
@@ -20,12 +23,13 @@ class HubPlan:
 
     Attributes:
         root: the folder with the Hub's state and its users' homes.
-        port: the port of the login page; 0 for a free one.
+        users: who may log in; each is a scientist of the stack.
+        projects: project -> members, who share its runs in MLflow.
     """
 
     root: Path
     users: tuple[str, ...]
-    port: int = 0
+    projects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def users_folder(self) -> Path:
@@ -38,7 +42,7 @@ def start_hub(stack: LocalStack, plan: HubPlan, passwords: dict[str, str]) -> st
 
     Args:
         stack: the running system; its scientists are the Hub's users.
-        plan: folders, users and port.
+        plan: folders and users.
         passwords: generated ones; only their hashes are written.
 
     Returns:
@@ -61,16 +65,18 @@ def start_hub(stack: LocalStack, plan: HubPlan, passwords: dict[str, str]) -> st
     plan.root.chmod(0o700)
     password_file = plan.root / "passwords.json"
     jupyterhub_config.write_passwords(password_file, passwords)
-    port = plan.port or free_port()
     environment = {
         **stack.environment(),
         "DARKROOM_HUB_STATE": str(plan.root),
+        "DARKROOM_HUB_USERS": str(plan.users_folder),
         "DARKROOM_HUB_PASSWORDS": str(password_file),
+        "DARKROOM_HUB_PROJECTS": json.dumps(dict(plan.projects)),
         "DARKROOM_HUB_NOTEBOOKS": str(REPOSITORY / "notebooks"),
         "DARKROOM_HUB_PROXY": str(proxy),
-        "DARKROOM_HUB_PORT": str(port),
-        "DARKROOM_HUB_API_PORT": str(free_port()),
-        "DARKROOM_HUB_PROXY_PORT": str(free_port()),
+        "DARKROOM_HUB_PORT": str(stack.port("hub")),
+        "DARKROOM_HUB_API_PORT": str(stack.port("hub-api")),
+        "DARKROOM_HUB_PROXY_PORT": str(stack.port("hub-proxy")),
+        "DARKROOM_HUB_TOKEN": stack.hub_token,
         "MLFLOW_TRACKING_URI": stack.mlflow,
     }
     process = stack.processes.start(
@@ -79,7 +85,7 @@ def start_hub(stack: LocalStack, plan: HubPlan, passwords: dict[str, str]) -> st
         environment=environment,
         cwd=plan.root,
     )
-    address = f"http://{LOOPBACK}:{port}"
+    address = stack.hub
 
     def answers() -> bool:
         try:
@@ -87,6 +93,9 @@ def start_hub(stack: LocalStack, plan: HubPlan, passwords: dict[str, str]) -> st
         except httpx.HTTPError:
             return False
 
-    stack.processes.wait(process, answers, seconds=90, hint="is the port free?")
-    stack.say(f"JupyterHub on {address}")
+    stack.processes.wait(process, answers, seconds=180, hint="is the port free?")
+    apart = "each user's server has a user of its own" if os.geteuid() == 0 else (
+        "all servers run as you: for people who trust each other (root would separate them)"
+    )  # fmt: skip
+    stack.say(f"JupyterHub on {address}; {apart}")
     return address
