@@ -42,5 +42,9 @@ wanted base scientist | compile scientist --constraint $here/all.txt
 for runtime in litert tflite-runtime tensorflow; do
     wanted runtime-$runtime | compile runtime-$runtime --constraint $here/all.txt
 done
+# The images: who logs in to the Hub, the MLflow server, and what builds all of them.
+wanted base scientist singleuser | compile singleuser --constraint $here/all.txt
+wanted base mlflow | compile mlflow --constraint $here/all.txt
+wanted builder | compile builder --constraint $here/all.txt
 # The installer itself, for pip to fetch by hash.
 grep -E '^uv==' $here/all.txt | sed 's/ .*//' | compile uv --constraint $here/all.txt
