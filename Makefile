@@ -11,12 +11,12 @@ export PATH := $(CURDIR)/$(BIN):$(NPM_BIN):$(PATH)
 # This checkout, whatever an activated environment or a PYTHONPATH says.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup demo up down hub test coverage mutation check fix notebooks bench capacity detector lock clean
+.PHONY: help setup demo up down hub test cluster coverage mutation check fix notebooks bench capacity detector lock clean images arm64
 
 help:
 	@echo "Darkroom: develop models on camera footage that nobody else ever sees."
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "Start with: make demo"
 
@@ -36,7 +36,11 @@ hub: setup ## JupyterHub from login to a reviewed result, in a real browser
 	@$(BIN)/python -m pytest -ra -m hub tests $(ARGS)
 
 test: setup ## the whole suite, notebooks included
+	@tests/kubernetes/build_tools.sh helm
 	@$(BIN)/python -m pytest -ra $(ARGS)
+
+cluster: ## build a real Kubernetes API server for the tests (20 minutes, once; needs Go)
+	@tests/kubernetes/build_tools.sh helm versitygw cluster
 
 coverage: setup ## branches that the tests of model/, policy/ and node/ run; fails below the mark
 	@$(BIN)/python -m tests.branch_coverage $(ARGS)
@@ -74,6 +78,12 @@ capacity: setup ## measure what a hostile job gets through the airlock, channel 
 
 detector: setup ## train the shipped detector from nothing (under 5 minutes)
 	@$(BIN)/python data/models/train.py --out data/models $(ARGS)
+
+images: setup ## build the container images for this machine, with bills of materials (docs/images.md)
+	@images/build.sh --store "$${XDG_CACHE_HOME:-$$HOME/.cache}/darkroom/images" $(or $(ARGS),node runtime gateway)
+
+arm64: setup ## build a Pi's images here and look at one frame with them, under emulation
+	@images/arm64.sh && $(BIN)/python -m pytest -ra tests/images/test_arm64.py
 
 lock: setup ## rewrite requirements/ from pyproject.toml; UPGRADE=1 moves the pins
 	@UPGRADE=$(UPGRADE) requirements/lock.sh

@@ -31,12 +31,14 @@ RUNS_SUBMITTED_CODE = "runtime/"
 KNOWS_PYSYFT = "adapters/pysyft"
 # Who may read the environment: config/; bootstrap/, which hands a chosen few of its names on
 # to the processes it starts; and files that another program starts and sets up through it (the
-# Hub's configuration, the worker inside the sandbox).
+# Hub's configuration, MLflow's login, the worker inside the sandbox).
 READS_ENVIRONMENT = (
     "config/environment.py",
     "bootstrap/",
     "adapters/jupyterhub_config.py",
+    "adapters/mlflow_login/__init__.py",
     "runtime/",
+    "walls/worker.py",
 )
 
 

@@ -14,19 +14,26 @@ import uvicorn
 
 from darkroom.adapters.blobs.folder import FolderBlobStore
 from darkroom.adapters.clock import SystemClock
+from darkroom.adapters.operations.measured_blobs import MeasuredBlobs
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sqlite.gateway.blob_index import SqliteBlobIndex
 from darkroom.adapters.sqlite.gateway.database import Database
 from darkroom.adapters.sqlite.gateway.directory import SqliteDirectory
 from darkroom.adapters.sqlite.gateway.mailboxes import SqliteMailboxes
+from darkroom.bootstrap.gateway_operations import GatewayOperations
+from darkroom.bootstrap.operations import Operations, OperationsSettings, operating
 from darkroom.errors import SpecError, StateError
 from darkroom.gateway.app import GatewayApp, GatewayParts
 from darkroom.gateway.bells import Bells
 from darkroom.gateway.limits import GatewayLimits
+from darkroom.gateway.tally import Tally
 from darkroom.model.address import normal_address
+from darkroom.model.metrics.gateway import GATEWAY
 from darkroom.ports import BlobStore, Clock
 
 
+OPERATIONS = OperationsSettings(process="gateway")
+LONGEST_TURN = 60.0  # the event loop beats every few seconds
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
 
@@ -120,16 +127,17 @@ def open_blob_store(settings: GatewaySettings) -> BlobStore:
 
 @contextmanager
 def assembled(
-    settings: GatewaySettings, *, port: int, clock: Clock
+    settings: GatewaySettings, *, port: int, clock: Clock, operator: Operations | None = None
 ) -> Iterator[tuple[GatewayApp, BlobStore]]:
     """The application on its stores, and its blob store; closed when the block ends.
 
     Raises:
         StateError: the folder cannot be used, or another gateway uses it.
     """
+    operator = operator or Operations(OPERATIONS, metrics=GATEWAY, folder=None, say=lambda _: None)
     limits = settings.limits
     with _state_folder(settings.state):
-        objects = open_blob_store(settings)
+        objects = MeasuredBlobs(open_blob_store(settings), operator.meter)
         database = Database(settings.state / "gateway.sqlite")
         try:
             parts = GatewayParts(
@@ -160,8 +168,15 @@ def assembled(
                 clock=clock,
                 addresses=own_addresses(settings, port),
                 limits=limits,
+                tally=Tally(
+                    operator.meter,
+                    beat=operator.pulse.beat,
+                    told=lambda event, envelope: operator.event(event, envelope=envelope),
+                ),
             )
-            yield GatewayApp(parts), objects
+            app = GatewayApp(parts)
+            GatewayOperations(operator, database, objects, app.bells, clock)
+            yield app, objects
         finally:
             database.close()
 
@@ -194,12 +209,14 @@ def _state_folder(state: Path) -> Iterator[None]:
 class GatewayServer(uvicorn.Server):
     """uvicorn, which first lets the long polls go home when it stops."""
 
-    def __init__(self, config: uvicorn.Config, bells: Bells) -> None:
+    def __init__(self, config: uvicorn.Config, bells: Bells, operator: Operations) -> None:
         super().__init__(config)
         self._bells = bells
+        self._operator = operator
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer everybody who waits, then stop."""
+        self._operator.end()
         self._bells.close()
         await super().shutdown(sockets)
 
@@ -210,6 +227,7 @@ def serve(
     say: Callable[[str], None],
     started: Callable[[GatewayServer, str], None] = lambda _server, _address: None,
     clock: Clock | None = None,
+    operations: OperationsSettings = OPERATIONS,
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
@@ -218,13 +236,27 @@ def serve(
         say: prints a line for the operator.
         started: is called with the server and its address just before it serves.
         clock: another clock than this machine's.
+        operations: the operator's port and log.
     """
+    with operating(
+        operations, metrics=GATEWAY, folder=settings.state, say=say, longest_turn=LONGEST_TURN
+    ) as operator:
+        _serve(settings, operator, started, clock or SystemClock())
+
+
+def _serve(
+    settings: GatewaySettings,
+    operator: Operations,
+    started: Callable[[GatewayServer, str], None],
+    clock: Clock,
+) -> None:
+    say = operator.say
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("uvicorn.access").disabled = True  # whoever configures logging later
     listener = _listen(settings.host, settings.port)
     try:
         port = listener.getsockname()[1]
-        with assembled(settings, port=port, clock=clock or SystemClock()) as (app, objects):
+        with assembled(settings, port=port, clock=clock, operator=operator) as (app, objects):
             config = uvicorn.Config(
                 app.asgi,
                 http="h11",
@@ -243,7 +275,7 @@ def serve(
                 timeout_graceful_shutdown=GRACE_SECONDS,
                 h11_max_incomplete_event_size=32 << 10,
             )
-            server = GatewayServer(config, app.bells)
+            server = GatewayServer(config, app.bells, operator)
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
             address = f"{'https' if settings.tls_cert else 'http'}://{host}:{port}"
             say(f"blobs in {objects.describe()}")
@@ -254,6 +286,7 @@ def serve(
                     " metadata and can use its tokens")  # fmt: skip
             say(f"gateway listens on {address}")
             started(server, address)
+            operator.begin()
             server.run(sockets=[listener])
     finally:
         listener.close()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 
+from darkroom.bootstrap.as_owner import make_home
 from darkroom.bootstrap.processes import Process, Processes
 from darkroom.config import REPOSITORY
 from darkroom.errors import StateError
@@ -43,14 +44,15 @@ class StackPlan:
         root: the folder that holds all state, logs and keys.
         domains: folders of `domains/`.
         scientists: names that are invited to every domain.
-        hosted: whether the scientists' keys count as hosted on the Hub.
+        hosted: whether the scientists are users of a Hub (`start_hub` comes next): their keys
+            are marked as hosted, their homes are their own, and MLflow asks the Hub for a login.
         object_store: start an S3 server and use it; else folders.
         run_log: start MLflow.
         attended: start owner processes that approve and release what they print; else a
             person does it.
         homes: folder of the scientists' homes; `root/scientists` when None.
         video: a clip that feeds `VIDEO_DATASET`.
-        ports: fixed ports by name (`gateway`, `s3`, `mlflow`); free ones otherwise.
+        ports: fixed ports by name (`gateway`, `s3`, `mlflow`, `hub`); free ones otherwise.
     """
 
     root: Path
@@ -82,6 +84,8 @@ class LocalStack:
 
     def __init__(self, plan: StackPlan, say: Callable[[str], None] = lambda _line: None) -> None:
         plan.root.mkdir(parents=True, exist_ok=True)
+        if plan.hosted:  # the users of the Hub are strangers to all this but their homes
+            plan.root.chmod(0o700)
         self.plan = plan
         self.say = say
         self.processes = Processes(plan.root)
@@ -104,6 +108,20 @@ class LocalStack:
     def mlflow(self) -> str:
         """Address of MLflow, or "" without it."""
         return f"http://{LOOPBACK}:{self._ports['mlflow']}" if self.plan.run_log else ""
+
+    @property
+    def hub(self) -> str:
+        """Where the Hub's login page is, once it was started."""
+        return f"http://{LOOPBACK}:{self._ports['hub']}"
+
+    @property
+    def hub_token(self) -> str:
+        """What MLflow, as a service of the Hub, identifies itself with."""
+        return self._secret_pair("hub")[1]
+
+    def port(self, name: str) -> int:
+        """The port of a part of the system."""
+        return self._ports[name]
 
     def environment(self, *, s3: bool = False, home: Path | None = None) -> dict[str, str]:
         """The environment of a process of ours; secrets only where they are needed."""
@@ -217,23 +235,35 @@ class LocalStack:
         folder = self.plan.root / "mlflow"
         folder.mkdir(exist_ok=True)
         environment = self.environment()
-        environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
         destination = str(folder / "artifacts")
         if self.plan.object_store:
             destination = "s3://mlflow"
             environment["MLFLOW_S3_ENDPOINT_URL"] = self.s3
             environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"] = self.s3_keys
             environment["AWS_DEFAULT_REGION"] = "us-east-1"
-        self.processes.start(
-            "mlflow",
-            [
+        if self.plan.hosted:
+            password, key = self._secret_pair("mlflow")
+            environment |= {
+                "DARKROOM_MLFLOW_STATE": str(folder),
+                "DARKROOM_MLFLOW_ARTIFACTS": destination,
+                "DARKROOM_MLFLOW_LISTEN": f"{LOOPBACK}:{self._ports['mlflow']}",
+                "DARKROOM_MLFLOW_URL": self.mlflow,
+                "DARKROOM_HUB_URL": self.hub,
+                "DARKROOM_HUB_API": f"http://{LOOPBACK}:{self._ports['hub-api']}/hub/api",
+                "DARKROOM_HUB_TOKEN": self.hub_token,
+                "MLFLOW_AUTH_ADMIN_PASSWORD": password,
+                "MLFLOW_FLASK_SERVER_SECRET_KEY": key,
+            }
+            command = [sys.executable, "-m", "darkroom.bootstrap.run_log"]
+        else:
+            environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+            command = [
                 str(BIN / "mlflow"), "server", "--workers", "1",
                 "--host", LOOPBACK, "--port", str(self._ports["mlflow"]),
                 "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}",
                 "--artifacts-destination", destination,
-            ],
-            environment=environment,
-        )  # fmt: skip
+            ]  # fmt: skip
+        self.processes.start("mlflow", command, environment=environment)
         self.say(f"MLflow on {self.mlflow} (starting), artifacts in {destination}")
 
     def _prepare_domain(self, domain: Path) -> None:
@@ -270,8 +300,12 @@ class LocalStack:
 
     def _enrol(self, scientist: str) -> None:
         home = self.plan.home(scientist)
+        if self.plan.hosted:
+            make_home(home.parent, home.name)
+        done = self.plan.root / "enrolled"
+        done.mkdir(exist_ok=True)
         for domain in self.plan.domains:
-            if (home / f"enrolled-{domain.name}").exists():
+            if (done / f"{scientist}-{domain.name}").exists():
                 continue
             line = self.command(
                 "owner", "invite", scientist,
@@ -279,7 +313,7 @@ class LocalStack:
             ).strip()  # fmt: skip
             extra = ("--hosted",) if self.plan.hosted else ()
             self.command("enrol", line, *extra, home=home)
-            (home / f"enrolled-{domain.name}").touch()
+            (done / f"{scientist}-{domain.name}").touch()
         self.say(f"{scientist} enrolled at {', '.join(d.name for d in self.plan.domains)}")
 
     def _uses_s3(self, domain: Path) -> bool:
@@ -292,8 +326,13 @@ class LocalStack:
 
     def command(self, *argv: object, s3: bool = False, home: Path | None = None) -> str:
         """Run one `darkroom` command to its end; its standard output."""
+        owner = [sys.executable, "-I", "-m", "darkroom.bootstrap.as_owner"]
         done = subprocess.run(  # our own program, no shell
-            [str(BIN / "darkroom"), *map(str, argv)],
+            [
+                *(owner if home is not None and self.plan.hosted else []),
+                str(BIN / "darkroom"),
+                *map(str, argv),
+            ],
             capture_output=True,
             text=True,
             cwd=REPOSITORY,
@@ -343,7 +382,7 @@ class LocalStack:
         known = json.loads(path.read_text()) if path.exists() else {}
         ports = {
             name: self.plan.ports.get(name) or known.get(name) or free_port()
-            for name in ("gateway", "s3", "mlflow")
+            for name in ("gateway", "s3", "mlflow", "hub", "hub-api", "hub-proxy")
         }
         path.write_text(json.dumps(ports))
         return ports

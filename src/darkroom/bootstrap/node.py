@@ -9,6 +9,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +24,25 @@ from darkroom.adapters.sandbox.process import ProcessSandbox
 from darkroom.adapters.sandbox.runtimes import describe_runtime
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
 from darkroom.bootstrap import privileges
-from darkroom.bootstrap.footage import open_footage
+from darkroom.bootstrap.footage import arrivals_of, open_footage, placed_footage
 from darkroom.bootstrap.keys import open_keys
-from darkroom.bootstrap.node_assembly import Parts, assemble
+from darkroom.bootstrap.node_assembly import SIGNED_POLICY, Node, Parts, assemble
 from darkroom.bootstrap.node_mocks import NodeMocks
+from darkroom.bootstrap.node_operations import NodeOperations
+from darkroom.bootstrap.operations import Operations, OperationsSettings, stop_politely
 from darkroom.bootstrap.registered_models import registered_models
 from darkroom.config import REPOSITORY, parse_yaml
 from darkroom.errors import SpecError, StateError
 from darkroom.model.domain_config import DomainConfig
 from darkroom.model.identity import PublicIdentity
+from darkroom.model.metrics.node import NODE
+from darkroom.node.journal import Journal
 from darkroom.ports import FootageStore, Runtime, Sandbox
 
 
 DATABASE, KEYS, LOCK = "node.db", "keys.json", "lock"
 LOCKS = {"litert": "runtime-litert", "tflite-runtime": "runtime-tflite-runtime"}
+OPERATIONS = OperationsSettings(process="node")
 STACK = 512 << 10  # bytes per thread; the default reserves 8 MiB each
 
 
@@ -48,15 +55,23 @@ def hold(wish: threading.Event, seconds: float) -> None:
 
 
 def initialise(
-    state: Path, *, domain: DomainConfig, gateway: str, owner: PublicIdentity
+    state: Path,
+    *,
+    domain: DomainConfig,
+    gateway: str,
+    owner: PublicIdentity,
+    keys: Path | None = None,
 ) -> SycKeyring:
     """Make the state folder of a new node: keys, the pinned owner, the gateway's address.
 
     Again with the same domain and owner: nothing changes but the gateway's address.
 
+    Args:
+        keys: a key file that is there already; None: one in the state folder, made if need be.
+
     Raises:
         SpecError: the identity is not an owner's, or does not verify.
-        StateError: the folder belongs to another domain.
+        StateError: folder or keys belong to another domain, or there are no keys at `keys`.
     """
     if owner.role != "owner":
         raise SpecError(
@@ -66,16 +81,17 @@ def initialise(
     SycVerifier().check_identity(owner)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     state.chmod(0o700)
-    if (state / KEYS).exists():
-        keyring = SycKeyring.load(state / KEYS)
+    held = keys or state / KEYS
+    if keys is not None or held.exists():
+        keyring = SycKeyring.load(held)
         if keyring.identity.name != domain.domain:
             raise StateError(
-                f"{state} is the state of {keyring.identity.name}",
-                next_step="choose another folder",
+                f"the keys at {held} are those of {keyring.identity.name}",
+                next_step=f"choose the keys and the folder of {domain.domain}",
             )
     else:
         keyring = SycKeyring.generate(domain.domain, "domain")
-        keyring.save(state / KEYS)
+        keyring.save(held)
     store = SqliteNodeStore(state / DATABASE)
     try:
         with store.transaction():
@@ -85,13 +101,32 @@ def initialise(
                     f"the owner of {domain.domain} is {known}",
                     next_step="use their identity, or make a new state folder",
                 )
-            store.pin(owner)
+            # The file may be older than keys that were handed over since: those stay pinned.
+            if owner.fingerprint not in [f.identity.fingerprint for f in store.former(owner.name)]:
+                store.pin(owner)
             store.set_fact("owner", owner.name)
             store.set_fact("gateway", gateway)
     finally:
         store.close()
     keep_owner(state)
     return keyring
+
+
+def leave_policy(folder: Path, state: Path) -> None:
+    """A signed policy beside domain.yaml goes into the node's letter box; the signature decides.
+
+    Raises:
+        StateError: it cannot be written there.
+    """
+    signed, box = folder / SIGNED_POLICY, state / SIGNED_POLICY
+    try:
+        if signed.is_file() and (not box.exists() or box.read_bytes() != signed.read_bytes()):
+            shutil.copyfile(signed, box)
+    except OSError as error:
+        raise StateError(
+            f"{signed} cannot be put into {state}: {error.strerror}", next_step="make room there"
+        ) from error
+    keep_owner(state)
 
 
 def keep_owner(state: Path) -> None:
@@ -105,17 +140,22 @@ def open_store(state: Path) -> SqliteNodeStore:
     return SqliteNodeStore(state / DATABASE)
 
 
-def _lock(name: str, interpreter: str) -> Path:
+def lock_of(name: str, interpreter: str) -> Path:
+    """The lock of an environment, beside the code."""
     return REPOSITORY / "requirements" / f"{LOCKS.get(interpreter, f'runtime-{name}')}.txt"
 
 
 def offered_runtimes(domain: DomainConfig) -> dict[str, Runtime]:
     """The prebuilt interpreters that `domain.yaml` names."""
-    found = {}
-    for name, interpreter in domain.environments.items():
-        lock = _lock(name, interpreter)
-        found[name] = describe_runtime(name, Path(sys.executable), lock, interpreter=interpreter)
-    return found
+    python = Path(sys.executable)
+    with ThreadPoolExecutor(2) as pool:
+        asked = {
+            name: pool.submit(
+                describe_runtime, name, python, lock_of(name, interpreter), interpreter=interpreter
+            )
+            for name, interpreter in domain.environments.items()
+        }
+        return {name: future.result() for name, future in asked.items()}
 
 
 def pysyft_endpoint(
@@ -129,7 +169,7 @@ def pysyft_endpoint(
         StateError: a registered model cannot be read.
     """
     installed = {
-        name: pins_of(_lock(name, interpreter).read_bytes())
+        name: pins_of(lock_of(name, interpreter).read_bytes())
         for name, interpreter in domain.environments.items()
     }
     models = registered_models(domain)
@@ -143,13 +183,17 @@ def pysyft_endpoint(
 
 
 @contextlib.contextmanager
-def locked(state: Path) -> Iterator[None]:
+def locked(state: Path, keys: Path | None = None) -> Iterator[None]:
     """Hold a state folder: never two processes on one.
+
+    Args:
+        state: the folder.
+        keys: the key file, where it does not lie in the state folder.
 
     Raises:
         StateError: there is none, or another process holds it.
     """
-    if not (state / KEYS).is_file():
+    if not (keys or state / KEYS).is_file():
         raise StateError(
             f"there is no node's state at {state}", next_step="run `darkroom node init`"
         )
@@ -174,71 +218,135 @@ def serve(
     domain: DomainConfig,
     gateway: str,
     say: Callable[[str], None],
+    operations: OperationsSettings = OPERATIONS,
+    keys: Path | None = None,
+    sandbox: Path | None = None,
 ) -> None:
     """Run a node until SIGTERM or SIGINT.
+
+    Args:
+        keys: the key file, where it does not lie in the state folder.
+        sandbox: a sandbox.yaml: jobs run in pods of this cluster, and not on this machine.
 
     Raises:
         NameTakenError: another node holds the domain's name at this gateway.
         StateError: another process holds the state folder.
     """
     state = state.resolve()
-    with locked(state), contextlib.ExitStack() as closing:
-        runtimes = offered_runtimes(domain)
+    stop_politely()
+    with locked(state, keys), contextlib.ExitStack() as closing:
+        operator = Operations(operations, metrics=NODE, folder=state, say=say)
+        closing.callback(operator.close)
+        say = operator.say
         endpoint = pysyft_endpoint(domain)
-        rooted = os.geteuid() == 0
-        users = privileges.claim_users(state) if rooted else None
-        more: dict[str, Any] = {"first_uid": users.jobs} if users else {}
-        # Before rights are dropped: the launcher keeps what this process gives up.
-        sandbox = closing.enter_context(
-            ProcessSandbox(
-                runtimes=runtimes.values(),
-                roots=(state,),
-                slots=domain.workers + 2,
-                **more,
-            )
+        if sandbox is None:
+            house = _on_this_machine(state, domain, say, closing)
+        else:
+            house = _on_a_cluster(state, domain, say, closing, sandbox)
+        operator.begin_answering()  # a thread would not have followed into another mount namespace
+        _serve(state, keys or state / KEYS, domain, gateway, operator, house, endpoint, closing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _House:
+    """Where the jobs of a node run, and what is where for them.
+
+    Attributes:
+        footage: of which jobs see a version.
+        mocks: a folder that jobs can be shown.
+        arrivals: makes the look-out for versions of other Pis, from the footage as it is used.
+        on_cluster: whether the walls may come to hold later.
+    """
+
+    sandbox: Sandbox
+    runtimes: Mapping[str, Runtime]
+    footage: FootageStore
+    mocks: Path
+    arrivals: Callable[
+        [FootageStore], Callable[[SqliteNodeStore, Journal], Callable[[], None]] | None
+    ] = lambda _: None
+    on_cluster: bool = False
+
+
+def _on_this_machine(
+    state: Path, domain: DomainConfig, say: Callable[[str], None], closing: contextlib.ExitStack
+) -> _House:
+    runtimes = offered_runtimes(domain)
+    users = privileges.claim_users(state) if os.geteuid() == 0 else None
+    more: dict[str, Any] = {"first_uid": users.jobs} if users else {}
+    # Before rights are dropped: the launcher keeps what this process gives up.
+    sandbox = closing.enter_context(
+        ProcessSandbox(
+            runtimes=runtimes.values(),
+            roots=(state,),
+            slots=domain.workers + 2,
+            **more,
         )
-        footage = open_footage(state, domain)
-        if users:
-            privileges.hand_over(state, users.node)
-            privileges.open_way(privileges.needed_paths(state))
-            privileges.drop_to(users.node)
-            say(f"{domain.domain}: own user {users.node}, root given up")
-        _serve(state, domain, gateway, say, sandbox, footage, runtimes, endpoint, closing)
+    )
+    footage = open_footage(state, domain)
+    if users:
+        privileges.hand_over(state, users.node)
+        privileges.open_way(privileges.needed_paths(state))
+        privileges.drop_to(users.node)
+        say(f"{domain.domain}: own user {users.node}, root given up")
+    return _House(sandbox=sandbox, runtimes=runtimes, footage=footage, mocks=state / "mocks")
+
+
+def _on_a_cluster(
+    state: Path,
+    domain: DomainConfig,
+    say: Callable[[str], None],
+    closing: contextlib.ExitStack,
+    path: Path,
+) -> _House:
+    from darkroom.bootstrap.cluster_sandbox import open_cluster_sandbox
+
+    cluster = open_cluster_sandbox(path, domain, lock=lock_of, closing=closing, say=say)
+    placed = placed_footage(state, domain, cluster.exchange, say)
+    return _House(
+        sandbox=cluster.sandbox,
+        runtimes=cluster.runtimes,
+        footage=placed,
+        mocks=cluster.exchange / "mocks",
+        arrivals=lambda footage: arrivals_of(placed, domain, footage, say),
+        on_cluster=True,
+    )
 
 
 def _serve(
     state: Path,
+    keys: Path,
     domain: DomainConfig,
     gateway: str,
-    say: Callable[[str], None],
-    sandbox: Sandbox,
-    footage: FootageStore,
-    runtimes: Mapping[str, Runtime],
+    operator: Operations,
+    house: _House,
     endpoint: Callable[[Callable[[str], PublicIdentity | None]], PysyftEndpoint],
     closing: contextlib.ExitStack,
 ) -> None:
-    keyring = open_keys(state / KEYS)
+    keyring = open_keys(keys)
     if keyring.identity.name != domain.domain:
         raise StateError(
-            f"{state} is the state of {keyring.identity.name}, not of {domain.domain}",
-            next_step="check --state and --domain",
+            f"the keys at {keys} are those of {keyring.identity.name}, not of {domain.domain}",
+            next_step="check --state, --keys and --domain",
         )
-    clock = SystemClock()
+    clock, say = SystemClock(), operator.say
     store = SqliteNodeStore(state / DATABASE)
     store.verify()
-    relay = closing.enter_context(HttpRelay(gateway, keyring, clock))
+    watched = NodeOperations(operator, store, clock)
+    relay = watched.relay(closing.enter_context(HttpRelay(gateway, keyring, clock)))
+    footage = watched.footage(house.footage)
     node = assemble(
         Parts(
             store=store,
             keyring=keyring,
             verifier=SycVerifier(),
             relay=relay,
-            sandbox=sandbox,
+            sandbox=watched.sandbox(house.sandbox),
             footage=footage,
-            runtimes=lambda: runtimes,
+            runtimes=lambda: house.runtimes,
             clock=clock,
             free_bytes=lambda: shutil.disk_usage(state).free,
-            mock=NodeMocks(state / "mocks"),
+            mock=NodeMocks(house.mocks),
             pause=hold,
             endpoint=endpoint(store.get),
         ),
@@ -250,21 +358,41 @@ def _serve(
             d.name: d.retention_days for d in domain.datasets if d.retention_days is not None
         },
         say=say,
+        arrivals=house.arrivals(footage),
+        beat=operator.pulse.beat,
+        on_letter=watched.letter,
     )
     threading.stack_size(STACK)
     lost = node.recover()
     if lost:
         say(f"{domain.domain}: {lost} runs had lost their worker and start again")
+    ending = threading.Event()
+    if house.on_cluster:
+        from darkroom.bootstrap.cluster_sandbox import probe_until_it_holds
+
+        probe_until_it_holds(node, say, ending)
+    else:
+        _probe(node, domain, say)
+    say(f"{domain.domain}: footage in {footage.describe()}")
+
+    def stop(*_: object) -> None:
+        ending.set()
+        operator.end()
+        node.service.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    gc.collect()
+    gc.freeze()
+    watched.begin(node)
+    node.service.serve()
+
+
+def _probe(node: Node, domain: DomainConfig, say: Callable[[str], None]) -> None:
     found = node.walls.probe()
     if found.fit:
         say(f"{domain.domain}: the sandbox holds: {', '.join(sorted(found.layers))}")
-    else:
-        say(f"{domain.domain}: {node.walls.why_unfit()}; no job runs here")
-        for layer, state_of in sorted(found.layers.items()):
-            say(f"  {layer}: {state_of}")
-    say(f"{domain.domain}: footage in {footage.describe()}")
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: node.service.stop())
-    gc.collect()
-    gc.freeze()
-    node.service.serve()
+        return
+    say(f"{domain.domain}: {node.walls.why_unfit()}; no job runs here")
+    for layer, state_of in sorted(found.layers.items()):
+        say(f"  {layer}: {state_of}")

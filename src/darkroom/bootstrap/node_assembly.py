@@ -67,6 +67,7 @@ class Node:
     runner: Runner
     walls: Walls
     presence: Presence
+    bell: Bell
     recover: Callable[[], int]
 
 
@@ -79,8 +80,15 @@ def assemble(
     workers: int,
     say: Callable[[str], None],
     retention_days: Mapping[str, int] = MappingProxyType({}),
+    arrivals: Callable[[SqliteNodeStore, Journal], Callable[[], None]] | None = None,
+    beat: Callable[[], None] = lambda: None,
+    on_letter: Callable[[str, str, str], None] = lambda _event, _job, _envelope: None,
 ) -> Node:
-    """Connect the hops. Starts nothing and reads nothing."""
+    """Connect the hops. Starts nothing and reads nothing.
+
+    Args:
+        arrivals: what looks for versions of other Pis; None where there are none.
+    """
     store, clock, keyring = parts.store, parts.clock, parts.keyring
     identity = keyring.identity
     bell, stopping = Bell(), threading.Event()
@@ -200,6 +208,7 @@ def assemble(
             pins=store,
             clock=clock,
             on_warning=say,
+            on_letter=on_letter,
             succession=Succession(
                 relay=parts.relay,
                 verifier=parts.verifier,
@@ -241,16 +250,19 @@ def assemble(
             clock=clock,
             policy_file=state / SIGNED_POLICY,
             retention=retention.enforce,
+            arrivals=arrivals(store, journal) if arrivals else lambda: None,
             sweep=lambda: sweep(store=store, shelf=shelf, disclosure=disclosure),
             say=say,
         ).tend,
         say=say,
+        beat=beat,
     )
     return Node(
         service=service,
         runner=runner,
         walls=walls,
         presence=presence,
+        bell=bell,
         recover=lambda: recover(
             store=store, runner=runner, shelf=shelf, disclosure=disclosure, scratch=scratch
         ),

@@ -49,7 +49,7 @@ def node_status(state: Path) -> NodeStatus:
             waiting[outgoing.letter.kind] = waiting.get(outgoing.letter.kind, 0) + 1
         owner = store.fact("owner") or ""
         return NodeStatus(
-            running=_is_held(state / "lock"),
+            running=is_held(state / "lock"),
             owner=owner,
             gateway=store.fact("gateway") or "",
             datasets=store.datasets(),
@@ -79,7 +79,8 @@ def _damage(store: SqliteNodeStore) -> list[str]:
     return []
 
 
-def _is_held(lock: Path) -> bool:
+def is_held(lock: Path) -> bool:
+    """Whether a process serves that state folder."""
     try:
         handle = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
     except OSError:

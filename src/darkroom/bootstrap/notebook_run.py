@@ -1,15 +1,19 @@
 """Run one notebook headlessly with papermill in a process of its own, and keep it as HTML."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from darkroom.adapters.batch.execution import Order, execute
 from darkroom.config import REPOSITORY
 from darkroom.errors import JobFailedError
+
+
+MOST_TRACEBACK = 2500
+PAGE_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,32 +37,39 @@ def run_notebook(run: NotebookRun, *, page: bool = True) -> None:
     Raises:
         JobFailedError: a cell failed; the executed notebook shows which.
     """
-    run.output.parent.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(dict(run.parameters))
-    done = subprocess.run(  # our own program, no shell
-        [
-            sys.executable, "-m", "papermill", str(run.notebook), str(run.output),
-            "--no-progress-bar", "--cwd", str(REPOSITORY), "--kernel", "python3", "-y", text,
-        ],
-        env=dict(run.environment),
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
-    if page and run.output.exists():
+    ended = execute(
+        Order(
+            notebook=run.notebook,
+            output=run.output,
+            parameters=run.parameters,
+            environment=run.environment,
+            folder=REPOSITORY,
+            seconds=None,
+        )
+    )
+    if page:
         write_pages([run.output], run.environment)
-    if done.returncode:
+    if ended.cell is not None:
         raise JobFailedError(
-            f"notebook {run.notebook.name} stopped:\n{done.stderr.strip()[-2500:]}",
+            f"notebook {run.notebook.name} stopped with {ended.error} in code cell "
+            f"{ended.cell.number}:\n{_traceback(run.output)[-MOST_TRACEBACK:]}",
             next_step=f"open the executed copy: {run.output}",
         )
+
+
+def _traceback(executed: Path) -> str:
+    """What the cell that failed shows."""
+    cells = json.loads(executed.read_bytes())["cells"]
+    errors = (o for cell in cells for o in cell.get("outputs", ()) if o["output_type"] == "error")
+    return "\n".join(line for error in errors for line in error["traceback"])
 
 
 def write_pages(executed: Sequence[Path], environment: Mapping[str, str]) -> None:
     """Write each executed notebook as `.html` beside it; one process for all, it starts slowly."""
     subprocess.run(  # our own program, no shell
-        [sys.executable, "-m", "nbconvert", "--to", "html", *map(str, executed)],
+        [sys.executable, "-P", "-m", "darkroom.adapters.batch.pages", *map(str, executed)],
         env=dict(environment),
         capture_output=True,
+        timeout=PAGE_SECONDS,
         check=False,
     )

@@ -11,11 +11,13 @@ from typing import Any
 from darkroom.adapters.apart import Apart
 from darkroom.adapters.clock import SystemClock
 from darkroom.adapters.http.relay import HttpRelay
+from darkroom.adapters.operations.measured_relay import MeasuredRelay
 from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sqlite.owner_store import SqliteOwnerStore
 from darkroom.adapters.sqlite.pins import SqlitePins
 from darkroom.bootstrap.keys import open_keys
+from darkroom.bootstrap.operations import Operations
 from darkroom.config import policy_proposal, sound_policy
 from darkroom.display.review_page import review_fragment
 from darkroom.display.review_text import plain_text
@@ -27,6 +29,7 @@ from darkroom.owner.desk import Desk, Shown
 from darkroom.owner.mailroom import Mailroom, pinned_domain
 from darkroom.owner.policy_desk import PolicyDesk
 from darkroom.owner.rules import Rules
+from darkroom.ports import Relay
 from darkroom.post import Post
 
 
@@ -213,24 +216,28 @@ def pinned_domain_identity(state: Path) -> PublicIdentity | None:
 
 
 @contextmanager
-def open_office(state: Path, *, suffix: str = "") -> Iterator[Office]:
+def open_office(
+    state: Path, *, suffix: str = "", operator: Operations | None = None
+) -> Iterator[Office]:
     """The owner's desk and rules, connected when they are first used.
 
     Args:
         state: the folder that `init_owner` made.
         suffix: ends each command line that is shown.
+        operator: counts what passes, for a process that serves.
     """
     settings = read_settings(state)
     keyring = open_keys(state / KEYS)
     clock, verifier = SystemClock(), SycVerifier()
     store = SqliteOwnerStore(state / STORE)
     pins = SqlitePins(state / PINS)
-    relay = HttpRelay(
+    http = HttpRelay(
         settings["gateway"],
         keyring,
         clock,
         allow_plain_http=bool(settings.get("allow_plain_http")),
     )
+    relay: Relay = MeasuredRelay(http, operator.meter, clock) if operator else http
     try:
         domain = pinned_domain(pins.get, settings["domain"])
         mailroom = Mailroom(
@@ -244,6 +251,9 @@ def open_office(state: Path, *, suffix: str = "") -> Iterator[Office]:
                 clock=clock,
                 on_warning=lambda text: store.add_notice(
                     Notice(at=clock.now(), level="warning", text=text)
+                ),
+                on_letter=lambda event, job_id, envelope: (
+                    operator.event(event, job_id=job_id, envelope=envelope) if operator else None
                 ),
             ),
             relay=relay,
@@ -278,7 +288,7 @@ def open_office(state: Path, *, suffix: str = "") -> Iterator[Office]:
             owners_rules=rules,
         )
     finally:
-        relay.close()
+        http.close()
         pins.close()
         store.close()
 

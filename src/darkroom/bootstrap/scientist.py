@@ -71,7 +71,7 @@ def connect(
     folder = Path(home) if home is not None else config.scientist_home()
     address = config.tracking_uri() if run_log is None else run_log
     profile = read_profile(folder)
-    keyring = open_keys(folder / KEYS)
+    keyring = open_keys(config.scientist_keys() if home is None else folder / KEYS)
     relay, verifier, clock = _relay(profile, keyring), SycVerifier(), SystemClock()
     pins, store = SqlitePins(folder / PINS), SqliteScientistStore(folder / STORE)
     post = Post(

@@ -16,12 +16,14 @@ COMMANDS: dict[str, str] = {
     "demo": "demo",
     "up": "up",
     "down": "up",
+    "doctor": "doctor",
     # scientist
     "enrol": "scientist",
     "whoami": "scientist",
     "jobs": "scientist",
     "results": "scientist",
     "notebooks": "scientist",
+    "batch": "batch",
     # data owner
     "owner": "owner",
     "review": "owner",

@@ -10,6 +10,8 @@ from darkroom.bootstrap.gateway import (
     forget_identity,
     serve,
 )
+from darkroom.bootstrap.operations import OperationsSettings, stop_politely
+from darkroom.cli.operations_options import Format, Place, operations_options
 from darkroom.config import s3_endpoint, s3_keys
 from darkroom.errors import SpecError
 from darkroom.model.identity import require_name
@@ -91,6 +93,7 @@ def s3_place(blobs: str) -> S3Place | None:
     metavar="ADDRESS",
     help="A proxy (address or network) whose X-Forwarded-For counts. May be repeated.",
 )
+@operations_options
 def serve_command(  # noqa: PLR0917 - click passes all of them by name
     state: Path,
     host: str,
@@ -101,8 +104,11 @@ def serve_command(  # noqa: PLR0917 - click passes all of them by name
     tls_key: Path | None,
     insecure_behind_proxy: bool,
     trusted_proxies: tuple[str, ...],
+    place: Place | None,
+    log_format: Format,
 ) -> None:
     """Serve until it is stopped (Ctrl-C, or SIGTERM)."""
+    stop_politely()
     settings = GatewaySettings(
         state=state,
         host=host,
@@ -114,7 +120,11 @@ def serve_command(  # noqa: PLR0917 - click passes all of them by name
         insecure_behind_proxy=insecure_behind_proxy,
         trusted_proxies=trusted_proxies,
     )
-    serve(settings, say=click.echo)
+    serve(
+        settings,
+        say=click.echo,
+        operations=OperationsSettings(process="gateway", place=place, log_format=log_format),
+    )
 
 
 @gateway.command("forget")

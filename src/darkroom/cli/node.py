@@ -1,12 +1,14 @@
 """`darkroom node`: the process beside the cameras."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
 
+from darkroom.cli.operations_options import Format, Place, energy_option, operations_options
 from darkroom.config import domain_config
-from darkroom.errors import SpecError
+from darkroom.errors import InputError, SpecError
 from darkroom.model.identity import PublicIdentity
 
 
@@ -45,16 +47,37 @@ def node() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write this domain's public identity here, for `darkroom owner pin`.",
 )
-def init(state: Path, domain: Path, gateway: str, owner: Path, public: Path | None) -> None:
+@click.option(
+    "--keys",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The key file, where it does not lie in the state folder.",
+)
+@click.option(
+    "--secret",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The mounted Secret that the keys are copied from to --keys (on Kubernetes).",
+)
+def init(
+    state: Path,
+    domain: Path,
+    gateway: str,
+    owner: Path,
+    public: Path | None,
+    keys: Path | None,
+    secret: Path | None,
+) -> None:
     """Make the keys of a new domain and pin its owner."""
-    from darkroom.bootstrap.node import initialise
+    from darkroom.bootstrap.node import initialise, leave_policy
 
-    keyring = initialise(
-        state,
-        domain=domain_config(domain),
-        gateway=gateway,
-        owner=_identity(owner),
-    )
+    config = domain_config(domain)
+    if secret is not None:
+        from darkroom.bootstrap.node_secret import take_keys
+
+        if keys is None:
+            raise click.UsageError("--secret needs --keys: where to copy them to")
+        take_keys(secret, keys, domain=config.domain, state=state)
+    keyring = initialise(state, domain=config, gateway=gateway, owner=_identity(owner), keys=keys)
+    leave_policy(domain, state)
     identity = keyring.identity
     if public is not None:
         public.write_text(json.dumps(identity.to_mapping(), indent=1))
@@ -68,18 +91,93 @@ def init(state: Path, domain: Path, gateway: str, owner: Path, public: Path | No
 
 
 @node.command()
+@DOMAIN
+@click.option("--namespace", help="Of the domain in the cluster; else darkroom-<id>.")
+@click.option(
+    "--public",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write this domain's public identity here, for `darkroom owner pin`.",
+)
+@click.option(
+    "--keys",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Of these keys, and not of new ones.",
+)
+@click.option("--store", is_flag=True, help="The key of the edge object store, and nothing else.")
+def secret(
+    domain: Path,
+    namespace: str | None,
+    public: Path | None,
+    keys: Path | None,
+    store: bool,  # noqa: FBT001  # click passes it
+) -> None:
+    """Print the Secret of a node for `kubectl create -f -`: with new keys, once."""
+    from darkroom.bootstrap import node_secret
+
+    if sys.stdout.isatty():
+        raise InputError(
+            "this prints keys, and here a person and a scrollback read them",
+            next_step="add `| kubectl create -f -`, or send it into a file of yours alone",
+        )
+    name = domain_config(domain).domain
+    namespace = namespace or f"darkroom-{name}"
+    if store:
+        if keys or public:
+            raise click.UsageError("--store is a Secret of its own: run the command twice")
+        click.echo(
+            node_secret.as_documents([node_secret.store_manifest(name, namespace)]), nl=False
+        )
+        return
+    keyring, manifests = node_secret.written_down(name, namespace, keys)
+    if public is not None:
+        public.write_text(json.dumps(keyring.identity.to_mapping(), indent=1))
+    click.echo(node_secret.as_documents(manifests), nl=False)
+    click.echo(f"{keyring.identity.name}: {keyring.identity.fingerprint}", err=True)
+    if keyring.recovery_words:
+        click.echo("\nRecovery words. Write them down; they are not shown again:\n", err=True)
+        click.echo(f"  {keyring.recovery_words}", err=True)
+
+
+@node.command()
 @STATE
 @DOMAIN
 @GATEWAY
-def serve(state: Path, domain: Path, gateway: str) -> None:
+@click.option(
+    "--keys",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The key file, where it does not lie in the state folder.",
+)
+@click.option(
+    "--sandbox",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A sandbox.yaml: jobs run in pods of this cluster.",
+)
+@operations_options
+@energy_option
+def serve(
+    state: Path,
+    domain: Path,
+    gateway: str,
+    keys: Path | None,
+    sandbox: Path | None,
+    place: Place | None,
+    log_format: Format,
+    energy: Path | None,
+) -> None:
     """Run the node until it is stopped."""
     from darkroom.bootstrap.node import serve as serve_node
+    from darkroom.bootstrap.operations import OperationsSettings
 
     serve_node(
         state,
         domain=domain_config(domain),
         gateway=gateway,
         say=click.echo,
+        operations=OperationsSettings(
+            process="node", place=place, log_format=log_format, energy=energy
+        ),
+        keys=keys,
+        sandbox=sandbox,
     )
 
 

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from darkroom.bootstrap.operations import Operations, OperationsSettings, operating
 from darkroom.bootstrap.owner import (
     init_owner,
     open_office,
@@ -20,11 +21,14 @@ from darkroom.bootstrap.owner import (
     reviews_only,
     state_suffix,
 )
+from darkroom.bootstrap.owner_operations import OwnerOperations
 from darkroom.cli.decisions import release, review
 from darkroom.cli.identity import identity
+from darkroom.cli.operations_options import Format, Place, operations_options
 from darkroom.cli.owner_options import say_offline, state_option
 from darkroom.display.review_text import print_sheet
 from darkroom.display.visible import visible
+from darkroom.model.metrics.owner import OWNER
 from darkroom.owner.sheet import Sheet
 from darkroom.owner.view import notices_section
 from darkroom.owner.watch import watch as watch_desk
@@ -140,7 +144,8 @@ def invite(state: Path, scientist: str, days: float, quiet: bool) -> None:
 @owner.command()
 @state_option
 @click.option("--yes", is_flag=True, help="Approve and release EVERYTHING. Demos and tests only.")
-def watch(state: Path, yes: bool) -> None:
+@operations_options
+def watch(state: Path, yes: bool, place: Place | None, log_format: Format) -> None:
     """Say in plain words what is asked, as it arrives."""
     stop = threading.Event()
 
@@ -149,8 +154,35 @@ def watch(state: Path, yes: bool) -> None:
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, end)
-    with open_office(state, suffix=state_suffix(state)) as office:
-        watch_desk(office.desk, _Terminal(), yes=yes, stop=stop)
+    settings = OperationsSettings(process="owner", place=place, log_format=log_format)
+    with (
+        operating(settings, metrics=OWNER, folder=state, say=click.echo) as operator,
+        open_office(state, suffix=state_suffix(state), operator=operator) as office,
+    ):
+        watched = OwnerOperations(operator, office.desk.store)
+        watch_desk(
+            office.desk,
+            _Log(operator) if operator.log else _Terminal(),
+            yes=yes,
+            stop=stop,
+            beat=operator.pulse.beat,
+            shown=watched.shown,
+        )
+
+
+class _Log:
+    """Where `watch` speaks to machines: a request is an event, and not shown."""
+
+    def __init__(self, operator: Operations) -> None:
+        self._operator = operator
+
+    def sheet(self, sheet: Sheet) -> None:
+        """A request: private, so nothing of it. `OwnerOperations.shown` writes the event."""
+
+    def line(self, text: str, *, loud: bool = False) -> None:
+        """A sentence."""
+        del loud
+        self._operator.say(visible(text))
 
 
 class _Terminal:

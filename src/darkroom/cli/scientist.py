@@ -19,7 +19,11 @@ HOME = click.option(
 
 @click.command()
 @click.argument("invitation")
-@click.option("--hosted", is_flag=True, help="Say that these keys lie on a JupyterHub.")
+@click.option(
+    "--hosted",
+    is_flag=True,
+    help="Say that these keys lie on a JupyterHub; said by itself on one.",
+)
 @HOME
 def enrol(invitation: str, hosted: bool, home: Path | None) -> None:  # noqa: FBT001  # click passes it
     """Enrol at a domain with the line that its owner gave you (darkroom1:…).
@@ -30,7 +34,7 @@ def enrol(invitation: str, hosted: bool, home: Path | None) -> None:  # noqa: FB
     from darkroom.bootstrap.scientist import enrol as do_enrol
 
     text = sys.stdin.read() if invitation == "-" else invitation
-    done = do_enrol(text, home or config.scientist_home(), hosted=hosted)
+    done = do_enrol(text, home or config.scientist_home(), hosted=hosted or config.on_hub())
     click.echo(f"enrolled at {done.domain.name}")
     click.echo(f"  your fingerprint      {done.scientist.fingerprint}")
     click.echo(f"  {done.domain.name + '’s fingerprint':<20}  {done.domain.fingerprint}")

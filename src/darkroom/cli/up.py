@@ -21,7 +21,7 @@ PORTS = {"hub": 8000, "gateway": 8470, "mlflow": 5000, "s3": 9000}
 
 
 def _plan(root: Path, ports: dict[str, int]) -> tuple[StackPlan, HubPlan]:
-    hub = HubPlan(root=root / "hub", users=USERS, port=ports.get("hub", 0))
+    hub = HubPlan(root=root / "hub", users=USERS)
     stack = StackPlan(
         root=root,
         domains=tuple(REPOSITORY / "domains" / name for name in DOMAINS),
@@ -60,7 +60,7 @@ def up(root: Path, any_port: bool) -> None:
     table.add_row("JupyterHub", f"[link]{address}[/link]")
     for user, password in passwords.items():
         table.add_row("", f"log in as [b]{user}[/b] with [b]{password}[/b]")
-    table.add_row("MLflow", stack.mlflow)
+    table.add_row("MLflow", f"{stack.mlflow}  (whoever is logged in at the Hub)")
     table.add_row("gateway", stack.gateway)
     if stack.s3:
         table.add_row("object store", stack.s3)
@@ -71,7 +71,8 @@ def up(root: Path, any_port: bool) -> None:
         f"  {_command('review ls', stack, 'north')}\n"
         f"  {_command('review approve <job>', stack, 'north')}\n"
         f"  {_command('release approve <job>', stack, 'north')}\n"
-        "or in a notebook: notebooks/10_the_owners_review.ipynb. Stop with: make down"
+        "or with .venv/bin/jupyter lab notebooks/10_the_owners_review.ipynb (the owner's notebook: "
+        "the Hub's users do not reach the owner's keys). Stop with: make down"
     )
 
 

@@ -74,7 +74,8 @@ class Canvas:
     def glow(self) -> NDArray[np.uint8]:
         """The light that things give off and nothing nearer hides, uint8 [H, W, 3]."""
         seen = (self._shiner == self.owner) & (self._shiner != NOBODY)
-        return np.where(seen[:, :, None], self._glow, np.uint8(0))
+        glow = cv2.bitwise_and(self._glow, self._glow, mask=seen.view(np.uint8))
+        return glow.astype(np.uint8, copy=False)
 
 
 def fill_mask(mask: NDArray[np.uint8], corners: NDArray[np.float64], value: int) -> None:

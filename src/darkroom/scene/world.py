@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -253,10 +254,15 @@ class World:
             level *= 1.0 - np.float32(look.shadow) * shade
         if len(self.layout.lamps):
             self._light_actors(level, canvas, painted, float(ambient))
-        light = canvas.image.astype(np.float32) * level[:, :, None]
+        # OpenCV where numpy would say the same three numbers a pixel at a time
+        light = cv2.multiply(canvas.image, cv2.merge([level] * 3), dtype=cv2.CV_32F).astype(
+            np.float32, copy=False
+        )
         if look.light < _LIGHTS_ON_BELOW:
-            windows = np.where(canvas.owner[:, :, None] == 0, view.backdrop.glow, 0)
-            light += windows.astype(np.float32) + canvas.glow()
+            bare = (canvas.owner == 0).view(np.uint8)
+            windows = cv2.bitwise_and(view.backdrop.glow, view.backdrop.glow, mask=bare)
+            glow = cv2.add(windows, canvas.glow(), dtype=cv2.CV_32F)
+            light += glow.astype(np.float32, copy=False)
         return light
 
     def _light_actors(
@@ -272,8 +278,7 @@ class World:
             place = np.array([*each.actor.pose.place, 1.0])
             light_of[each.mark] = ambient + lamplight(self.layout.lamps, place)
         light_of[OCCLUDER] = ambient + 0.2
-        owned = canvas.owner > 0
-        level[owned] = light_of[canvas.owner[owned]]
+        np.copyto(level, cv2.LUT(canvas.owner, light_of), where=canvas.owner > 0)
 
     def _annotate(self, canvas: Canvas, painted: list[_Painted]) -> Annotations:
         height, width = canvas.owner.shape

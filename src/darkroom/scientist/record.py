@@ -10,6 +10,7 @@ from typing import Any
 from darkroom.errors import InputError
 from darkroom.model.amount import NOTHING, UNITS
 from darkroom.model.canonical import canonical, digest
+from darkroom.model.correlation import correlation_of
 from darkroom.model.submitted import SubmissionRow
 from darkroom.policy.price import FREE_TIERS
 from darkroom.ports import RunRecord
@@ -138,6 +139,7 @@ def _child(
             "dataset_version": request.dataset_version,
             "code_digest": request.spec.code_digest,
             "job_digest": request.job_digest,
+            "correlation": correlation_of(request.job_id),
             "environment": f"{request.spec.environment.name}@{request.spec.environment.lock_hash}",
             "approved_by": result.approved_by,
             "released_by": result.released_by,

@@ -6,6 +6,7 @@ the order follows `syft.sync.syftbox_manager` and `syft_rds.config`.
 
 from pathlib import Path
 
+from syft.sync.connections.base_connection import ConnectionConfig
 from syft.sync.syftbox_manager import SyftboxManagerConfig, default_collections_folder
 from syft.sync.sync.caches.datasite_owner_cache import DataSiteOwnerEventCacheConfig
 from syft.sync.sync.caches.datasite_watcher_cache import DataSiteWatcherCacheConfig
@@ -44,7 +45,24 @@ def build_client(
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is not a folder", next_step="name another one")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    live = [LiveConnection(connection)]
+    return compose_client(
+        LiveConnection(connection), address=address, folder=folder, owner=owner, encrypted=False
+    )
+
+
+def compose_client(
+    connection: ConnectionConfig, *, address: str, folder: Path, owner: bool, encrypted: bool
+) -> SyftRDSClient:
+    """The engine's parts in line, on any connection.
+
+    Args:
+        connection: what its transports are made from.
+        address: our own.
+        folder: PySyft's SyftBox folder; it is there.
+        owner: in the role of a datasite's owner, else of a scientist.
+        encrypted: with the engine's own encryption.
+    """
+    live = [connection]
     collections = default_collections_folder(folder, address, DATASET_COLLECTION_SPECS)
     config = SyftboxManagerConfig(
         email=address,
@@ -83,7 +101,7 @@ def build_client(
             connection_configs=live,
             has_do_role=owner,
             has_ds_role=not owner,
-            use_encryption=False,
+            use_encryption=encrypted,
         ),
     )
     client = SyftRDSClient.from_config(SyftRDSClientConfig._compose(config))  # noqa: SLF001 - the one way to line up its parts

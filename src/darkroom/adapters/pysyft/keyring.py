@@ -161,6 +161,10 @@ class SycKeyring:
         """
         key_file.write_new(Path(path), self._fields())
 
+    def content(self) -> bytes:
+        """What a key file holds, for another place that keeps secrets: never for a log."""
+        return json.dumps(self._fields(), indent=1).encode()
+
     def supersede(self, path: Path) -> None:
         """Write these keys in the place of those that they come from, all or nothing.
 

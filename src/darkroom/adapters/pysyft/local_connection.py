@@ -28,10 +28,6 @@ class LocalConnection(SyftboxPlatformConnection):
 
     # ------------------------------------------------------------- what travels: overridden
 
-    def get_authenticated_email(self) -> str:
-        """Our own address."""
-        raise NotImplementedError
-
     def _get_peers_json(self, force_download: bool = False) -> dict[str, dict[str, Any]]:
         """Address -> {"state": …} of those we know. Never read from the relay."""
         return {}

@@ -14,6 +14,7 @@ from typing import Any
 
 from darkroom.errors import SpecError
 from darkroom.model.canonical import digest_bytes
+from darkroom.model.json_shape import unique_keys
 
 
 SUPPORTED = "0.10.0"  # the release whose messages are read here; pinned in pyproject.toml
@@ -111,17 +112,10 @@ def _json(plain: bytes) -> Any:  # noqa: ANN401 - JSON
         raise _malformed("it holds more values than any message")
     try:
         return json.loads(
-            plain.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number
+            plain.decode("utf-8"), object_pairs_hook=unique_keys, parse_constant=_no_number
         )
     except (ValueError, RecursionError):
         raise _malformed("it is not JSON in UTF-8") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError
-    return fields
 
 
 def _no_number(text: str) -> float:

@@ -23,6 +23,7 @@ from darkroom.adapters.pysyft.declaration import MAX_MODELS, Declaration
 from darkroom.errors import SpecError
 from darkroom.model.identity import require_name
 from darkroom.model.job import MAX_OUTPUTS, TIERS, Limits, Tier
+from darkroom.model.json_shape import unique_keys
 from darkroom.model.output import Output, output_from_mapping
 
 
@@ -55,10 +56,8 @@ def read_wishes(code: dict[str, str]) -> Wishes:
     if len(code[FILE]) > MAX_FILE:
         raise _bad("", f"has more than {MAX_FILE >> 10} KiB", "declare less")
     try:
-        value = json.loads(code[FILE], object_pairs_hook=_once)
+        value = json.loads(code[FILE], object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
-        if isinstance(error, SpecError):
-            raise
         raise _bad("", f"is not JSON: {error}", "mend it") from None
     _keys("", value, {field.name for field in fields(Wishes)})
     readers: dict[str, Callable[[Any], Any]] = {
@@ -96,13 +95,6 @@ def require_kept(wishes: Wishes, declaration: Declaration) -> None:
         differ.append("models")
     if differ:
         raise _bad(differ[0], "is declared otherwise beside the code", "submit the job again")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _bad("", "has a key twice", "write it once")
-    return found
 
 
 def _keys(place: str, value: object, known: set[str]) -> None:

@@ -5,6 +5,7 @@ There is no batch normalisation on purpose: the loss of one picture depends on n
 picture, which is what clipped (DP) and federated training need.
 """
 
+from darkroom.adapters.tensorflow import lean  # first: it imports TensorFlow
 from darkroom.adapters.tensorflow.export import Precision, export_tflite
 from darkroom.adapters.tensorflow.loss import per_example_loss
 from darkroom.adapters.tensorflow.network import build_model, predict, weights_of
@@ -28,6 +29,7 @@ __all__ = [
     "export_tflite",
     "fine_tune",
     "initial_weights",
+    "lean",
     "load_weights",
     "per_example_loss",
     "predict",

@@ -3,16 +3,10 @@
 import sys
 from pathlib import Path
 
-from syft.sync.syftbox_manager import SyftboxManagerConfig, default_collections_folder
-from syft.sync.sync.caches.datasite_owner_cache import DataSiteOwnerEventCacheConfig
-from syft.sync.sync.caches.datasite_watcher_cache import DataSiteWatcherCacheConfig
-from syft.sync.sync.datasite_owner_syncer import DatasiteOwnerSyncerConfig
-from syft.sync.sync.datasite_watcher_syncer import DatasiteWatcherSyncerConfig
-from syft.sync.version.peer_manager import PeerManagerConfig
 from syft_job.job_runner import SyftJobRunner
 from syft_rds.client import SyftRDSClient
-from syft_rds.config import DATASET_COLLECTION_SPECS, SyftRDSClientConfig
 
+from darkroom.adapters.pysyft.client import compose_client
 from tests.attack.pysyft.stock.carrier import Carrier
 from tests.attack.pysyft.stock.connection import StockConnectionConfig
 
@@ -21,50 +15,10 @@ def stock_client(
     carrier: Carrier, *, email: str, folder: Path, owner: bool, encrypted: bool = True
 ) -> SyftRDSClient:
     """A client as `login_do` and `login_ds` build it, on a carrier instead of Google Drive."""
-    live = [StockConnectionConfig(email=email, carrier=carrier)]
-    collections = default_collections_folder(folder, email, DATASET_COLLECTION_SPECS)
-    config = SyftboxManagerConfig(
-        email=email,
-        syftbox_folder=folder,
-        has_do_role=owner,
-        has_ds_role=not owner,
-        use_in_memory_cache=False,
-        datasite_owner_syncer_config=DatasiteOwnerSyncerConfig(
-            email=email,
-            syftbox_folder=folder,
-            collections_folder=collections,
-            collection_specs=DATASET_COLLECTION_SPECS,
-            connection_configs=live,
-            cache_config=DataSiteOwnerEventCacheConfig(
-                email=email,
-                use_in_memory_cache=False,
-                syftbox_folder=folder,
-                collections_folder=collections,
-            ),
-        ),
-        datasite_watcher_syncer_config=DatasiteWatcherSyncerConfig(
-            email=email,
-            syftbox_folder=folder,
-            connection_configs=live,
-            datasite_watcher_cache_config=DataSiteWatcherCacheConfig(
-                email=email,
-                use_in_memory_cache=False,
-                syftbox_folder=folder,
-                collection_specs=DATASET_COLLECTION_SPECS,
-                connection_configs=live,
-            ),
-        ),
-        peer_manager_config=PeerManagerConfig(
-            email=email,
-            syftbox_folder=folder,
-            connection_configs=live,
-            has_do_role=owner,
-            has_ds_role=not owner,
-            use_encryption=encrypted,
-        ),
-    )
-    client = SyftRDSClient.from_config(SyftRDSClientConfig._compose(config))
-    client.sync_engine.write_local_version()
+    client = compose_client(
+        StockConnectionConfig(email=email, carrier=carrier),
+        address=email, folder=folder, owner=owner, encrypted=encrypted,
+    )  # fmt: skip
     client.peer_manager.write_own_version()
     client.load_peers()
     return client

@@ -1,0 +1,1 @@
+"""Notebooks without a person in front of them: papermill here, or a Kubernetes Job."""
