@@ -5,6 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 here=requirements
 uv=.venv/bin/uv
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 [ -x "$uv" ] || uv=uv
 
 # Prints what pyproject.toml asks for under the given extras, with or without the base.
@@ -43,8 +45,10 @@ for runtime in litert tflite-runtime tensorflow; do
     wanted runtime-$runtime | compile runtime-$runtime --constraint $here/all.txt
 done
 # The images: who logs in to the Hub, the MLflow server, and what builds all of them.
-wanted base scientist singleuser | compile singleuser --constraint $here/all.txt
-wanted base mlflow | compile mlflow --constraint $here/all.txt
+# Their JupyterHub is that of zero-to-jupyterhub's chart, not the one of `make up`.
+awk '/^[^ #]/ {other = !/^jupyterhub==/} other' $here/all.txt >"$work/all-but-the-hub.txt"
+wanted base scientist singleuser | compile singleuser --constraint "$work/all-but-the-hub.txt"
+wanted base mlflow | compile mlflow --constraint "$work/all-but-the-hub.txt"
 wanted builder | compile builder --constraint $here/all.txt
 # The installer itself, for pip to fetch by hash.
 grep -E '^uv==' $here/all.txt | sed 's/ .*//' | compile uv --constraint $here/all.txt

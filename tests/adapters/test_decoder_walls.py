@@ -186,7 +186,7 @@ def test_a_machine_that_cannot_filter_decodes_nothing_and_says_so(tmp_path, monk
         source = a_spool(folder, said.append)
         with pytest.raises(IsolationError, match="cannot be confined"):
             next(source.frames())
-        assert [name] == os.listdir(folder)
+        assert [folder / name] == [*folder.iterdir()]
     with rtsp_server(tmp_path, {"a": {"fps": 10}}) as server:
         stream = a_stream(server)
         with pytest.raises(IsolationError, match="cannot be confined"):

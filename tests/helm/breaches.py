@@ -39,6 +39,8 @@ HONEST: dict[str, dict[str, Place | None]] = {
     "footage of a Pi": {},
     "footage beside the node": {"data": Place(claim="north-exchange", path="footage/plaza/1-a")},
     "a mock": {"data": Place(claim="north-exchange", path="mocks/plaza")},
+    "pictures to ingest": {"data": Place(claim="north-exchange", path="inbox/yard")},
+    "a video to ingest": {"data": Place(claim="north-exchange", path="ingest/0a/source-gate")},
     "outputs to inspect": {
         "data": None,
         "parts": Place(claim="north-exchange", path=f"{SHELF}/parts"),
@@ -124,6 +126,7 @@ BREACHES: dict[str, tuple[Change, str]] = {
     "the request to write to": (_mount("/kept", subPath=f"{SHELF}/job"), "its own task"),
     "a task as footage": (_data_of_exchange(f"{SHELF}/kept"), "finished footage"),
     "arrivals as footage": (_data_of_exchange("arrivals/pi-a"), "finished footage"),
+    "what an ingest works on": (_data_of_exchange("ingest/0a/face"), "finished footage"),
     "footage through the exchange, all of it": (_data_of_exchange("footage/"), "one folder"),
     "a request that the job may change": (_mount("/job", readOnly=None), "kept folder only"),
     "data that the job may change": (_mount("/data", readOnly=False), "kept folder only"),

@@ -152,4 +152,5 @@ def test_mlflow_keeps_its_runs_in_the_database_of_the_secret():
 
     plan = plan_run_log(environment(*sets))
 
-    assert "s" * 48 == plan.argv[plan.argv.index("--backend-store-uri") + 1]
+    assert plan.environment["MLFLOW_BACKEND_STORE_URI"] == "s" * 48
+    assert not any("s" * 48 in each for each in plan.argv)

@@ -18,6 +18,14 @@ USERS = ("alice", "bob")
 PICTURES = REPOSITORY / "build" / "hub"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the browsers to `make hub`: they take minutes."""
+    asked = "hub" in config.getoption("-m") or any("test_browser" in arg for arg in config.args)
+    for item in items:
+        if "test_browser" in item.nodeid and not asked:
+            item.add_marker(pytest.mark.skip(reason="takes minutes: `make hub` runs it"))
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """Everything that runs, and the users' passwords."""

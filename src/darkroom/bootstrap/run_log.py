@@ -69,11 +69,13 @@ def plan_run_log(given: Mapping[str, str]) -> RunLogPlan:
             sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth",
             "--workers", "1",
             "--host", listen[1].strip("[]"), "--port", listen[2],
-            "--backend-store-uri", f"sqlite:///{state / 'mlflow.db'}",
             "--artifacts-destination", given["DARKROOM_MLFLOW_ARTIFACTS"],
         ),
         environment={
             **given,
+            # Not an argument: the address of a database has its password in it.
+            "MLFLOW_BACKEND_STORE_URI": given.get("DARKROOM_MLFLOW_DATABASE")
+            or f"sqlite:///{state / 'mlflow.db'}",
             "MLFLOW_AUTH_CONFIG_PATH": str(state / "auth.ini"),
             # A route that no rule covers is closed, and nothing runs beside the server.
             "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
