@@ -96,8 +96,8 @@ def _follow(cluster: Cluster, order: ClusterOrder, say: Callable[[str], None]) -
     answered = time.monotonic()
     while True:
         try:
+            job = cluster.job(order.name)  # first: of a Job that is over the pod has ended, too
             pod = cluster.pod_of(order.name)
-            job = cluster.job(order.name)
             answered = time.monotonic()
         except UnreachableError:
             if time.monotonic() - answered > LOST_SECONDS:
