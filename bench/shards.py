@@ -30,7 +30,7 @@ from darkroom.errors import JobFailedError
 from darkroom.model.dataset import Manifest
 from darkroom.model.job import Limits
 from darkroom.model.output import output_to_mapping
-from darkroom.model.shard import cut
+from darkroom.model.shard import Shard, cut
 from darkroom.node.footage_source import world_sources
 from darkroom.node.ingest import Ingest, IngestPlan
 from darkroom.ports import Runtime, SandboxTask
@@ -66,7 +66,7 @@ class Bench:
         began = time.perf_counter()
         with ThreadPoolExecutor(workers) as pool:
             for done in [
-                pool.submit(self._run, parts / str(n), shard if workers > 1 else None)
+                pool.submit(self._run, parts / str(n), shard)
                 for n, shard in enumerate(shards)
             ]:
                 done.result()
@@ -77,8 +77,8 @@ class Bench:
         seconds = time.perf_counter() - began
         return seconds, sorted(json.loads((left / "counts").read_bytes())["rows"])
 
-    def _run(self, out: Path, cameras: list[str] | None) -> None:
-        request = {"entrypoint": self.entrypoint, "cameras": cameras, "merge": ""}
+    def _run(self, out: Path, shard: Shard) -> None:
+        request = {"entrypoint": self.entrypoint, "merge": "", **shard.to_mapping()}
         self._task("run", out, request, dataset=self.face)
 
     def _task(self, program: Any, out: Path, request: dict[str, Any], **more: Path) -> None:

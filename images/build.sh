@@ -184,8 +184,10 @@ values() {
     echo "# Written by images/build.sh --archive, for machines that imported the archives beside it."
     echo "images:"
     for target in node gateway mlflow singleuser; do values $target "  $target"; done
-    echo "  runtime:"
-    values runtime "    litert"
-    values runtime-tflite-runtime "    tflite-runtime"
-    values runtime-tensorflow "    tensorflow"
+    runtimes=$(
+        values runtime "    litert"
+        values runtime-tflite-runtime "    tflite-runtime"
+        values runtime-tensorflow "    tensorflow"
+    )
+    [ -z "$runtimes" ] || printf '  runtime:\n%s\n' "$runtimes"
 } >"build/images/images-$arch.yaml"

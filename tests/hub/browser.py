@@ -175,5 +175,6 @@ class Page:
 
     def picture(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._wire.ask("Page.bringToFront")
         data = self._wire.ask("Page.captureScreenshot", format="png")["data"]
         path.write_bytes(base64.b64decode(data))

@@ -57,7 +57,7 @@ def log_in(browser: Browser, house: House, user: str) -> Page:
     page.click("document.querySelector('#login_submit')")
     page.wait(
         f"location.pathname.startsWith('/user/{user}/lab') && "
-        "!!document.querySelector('.jp-DirListing-itemText')?.innerText",
+        "!!document.querySelector('.jp-LauncherCard')",
         seconds=SERVER_SECONDS,
     )
     page.picture(PICTURES / f"{user}-2-lab.png")
@@ -139,24 +139,37 @@ def test_the_link_leads_into_mlflow_without_a_second_login(
     assert run.url.startswith(link.split("#")[0])
     assert "password" not in run.text().lower()
     run.picture(PICTURES / f"{user}-4-mlflow-run.png")
-    run.go(f"{link.split('/runs/')[0]}/runs?{link.rpartition('?')[2]}")
-    run.wait("document.body.innerText.includes('ap50')")
-    run.wait("document.body.innerText.includes('north')")
-    run.picture(PICTURES / f"{user}-5-mlflow-runs.png")
+    run.click("[...document.querySelectorAll('a')].find(e => e.innerText.endsWith('north'))")
+    run.wait("document.body.innerText.includes('ap50_person')")
+    run.run(
+        "[...document.querySelectorAll('a')].find(e => /ap50/.test(e.innerText))?.scrollIntoView()"
+    )
+    run.picture(PICTURES / f"{user}-5-mlflow-metrics.png")
     cookie = run.cookies()["darkroom-session"]
     assert cookie["httpOnly"]
     assert cookie["sameSite"] == "Lax"
 
 
+RUN_NAME = '{{ mlflowGetRun(input: {{runId: "{run}"}}) {{ run {{ info {{ runName }} }} }} }}'
+
+
 def test_a_link_of_alices_shows_bob_nothing(browser: Browser, house: House, visits: Visits) -> None:
     link = run_link(house, visits["alice"][1])
+    run = link.partition("/runs/")[2].partition("?")[0]
+    asked = json.dumps(json.dumps({"query": RUN_NAME.format(run=run)}))
     page = browser.open(link, profile=visits["bob"][0].profile)
-    page.wait("document.body.innerText.length > 100 && !document.querySelector('.ant-spin')")
-    page.wait("/permission|not found|unable|error|denied/i.test(document.body.innerText)")
+    page.wait("document.body.innerText.includes('Run page loading')")  # and that is how it stays
+
+    status = page.run(f"fetch('/ajax-api/2.0/mlflow/runs/get?run_id={run}').then(r => r.status)")
+    told = page.run(
+        f"fetch('/graphql', {{method: 'POST', body: {asked},"
+        " headers: {'Content-Type': 'application/json'}}).then(r => r.json())"
+    )
     page.picture(PICTURES / "bob-6-alices-run.png")
 
-    assert "People and vehicles" not in page.text()
-    assert "ap50" not in page.text()
+    assert status == 403
+    assert told == {"data": {"mlflowGetRun": None}, "errors": None}
+    assert not [word for word in ("People and vehicles", "ap50", "alice") if word in page.text()]
 
 
 def test_alices_server_is_not_bobs(browser: Browser, house: House, visits: Visits) -> None:

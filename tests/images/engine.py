@@ -5,15 +5,19 @@ groups mounted, the second is taken away there, for crun refuses the mixture. No
 machine changes.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from darkroom import __version__
+from darkroom.adapters.sandbox.process import FIRST_UID
+from darkroom.adapters.sandbox.uids import reserve
 
 
 ROOT = Path(__file__).parents[2]
@@ -35,9 +39,14 @@ def require_engine() -> None:
 
 @dataclass(frozen=True)
 class Image:
-    """One image of ours, in our storage."""
+    """One image of ours, in our storage.
+
+    Attributes:
+        user: `uid:gid` in place of the image's own.
+    """
 
     name: str
+    user: str = ""
 
     def run(
         self,
@@ -68,6 +77,7 @@ class Image:
             "--ulimit=nproc=1024:1024",
             "--memory=512m",
             "--pids-limit=64",
+            *((f"--user={self.user}",) if self.user else ()),
             *start,
             *options,
             self.name,
@@ -94,6 +104,19 @@ def podman(*arguments: str, seconds: float = 60, apart: bool = True) -> Run:
         timeout=seconds,
         check=False,
     )
+
+
+@contextlib.contextmanager
+def job_user() -> Iterator[str]:
+    """`uid:gid` for a job's processes: of a block that no sandbox of this machine empties.
+
+    A pod's job user is picked by the node, too; the image names the first.
+    """
+    uid, held = reserve(FIRST_UID, slots=1)
+    try:
+        yield f"{uid}:64000"
+    finally:
+        os.close(held)
 
 
 def cached(*targets: str, arch: str = OWN) -> dict[str, Image]:

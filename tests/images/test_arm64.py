@@ -15,7 +15,7 @@ import pytest
 
 from darkroom import __version__
 from darkroom.scene import World
-from tests.images.engine import CACHE, OWN, ROOT, cached, podman
+from tests.images.engine import CACHE, OWN, ROOT, cached, job_user, podman
 from tests.scene.scene_recipes import domain_recipe
 
 
@@ -30,7 +30,7 @@ PIXELS, CONFIDENCE = 2.0, 0.05
 # today's code lies over the image's.
 START = """
 set -e
-root=$1; emulator=$2; source=$3; shift 3
+root=$1; emulator=$2; source=$3; user=$4; shift 4
 mount -t tmpfs none "$root/tmp"
 mount --rbind /dev "$root/dev"
 mount --bind "$source" "$root/opt/darkroom/src"
@@ -38,7 +38,7 @@ cp "$emulator" "$root/tmp/emulator"
 while [ "$1" != -- ]; do cp "$1" "$root/tmp/"; shift; done
 shift
 chmod -R a+rX "$root/tmp"
-exec chroot --userspec=64100:64000 "$root" /tmp/emulator /opt/darkroom/venv/bin/python -I "$@"
+exec chroot --userspec="$user" "$root" /tmp/emulator /opt/darkroom/venv/bin/python -I "$@"
 """
 
 
@@ -52,19 +52,20 @@ def emulated(target, *arguments, files=()):
     assert image.inspect("{{.Architecture}}") == "arm64"
     root = podman("image", "mount", image.name, apart=False).stdout.strip()
     try:
-        run = subprocess.run(
-            [
-                *("unshare", "--mount", "sh", "-c", START, "sh"),
-                *(root, str(EMULATOR), str(ROOT / "src")),
-                *map(str, files),
-                "--",
-                *arguments,
-            ],
-            capture_output=True,
-            text=True,
-            timeout=600,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
-        )
+        with job_user() as user:
+            run = subprocess.run(
+                [
+                    *("unshare", "--mount", "sh", "-c", START, "sh"),
+                    *(root, str(EMULATOR), str(ROOT / "src"), user),
+                    *map(str, files),
+                    "--",
+                    *arguments,
+                ],
+                capture_output=True,
+                text=True,
+                timeout=600,
+                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
+            )
     finally:
         podman("image", "unmount", image.name, apart=False)
     assert run.returncode == 0, run.stderr

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,20 @@ def test_a_slip_on_the_command_line_is_told(arguments, told):
     assert run.returncode == 1
     assert told in run.stderr
     assert "Next: " in run.stderr
+
+
+def test_a_notebook_finds_the_models_that_it_carries():
+    shown = [
+        line[1:]
+        for line in (ROOT / "images" / "Containerfile.dockerignore").read_text().splitlines()
+        if line.startswith("!data/models/")
+    ]
+    carried = {
+        name
+        for notebook in (ROOT / "notebooks").glob("*.ipynb")
+        for name in re.findall(r'models / \\"([\w.]+)', notebook.read_text())
+    }
+
+    assert "detector.weights.npz" in carried
+    for name in carried:
+        assert any(fnmatch(f"data/models/{name}", pattern) for pattern in shown), name

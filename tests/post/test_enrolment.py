@@ -144,4 +144,5 @@ def test_an_invitation_that_is_over_is_refused(gateway, north, alice):
 
     with pytest.raises(DeniedError, match="over") as caught:
         enrolling(alice, invitation)
-    assert "new one" in caught.value.next_step
+    assert "north" in caught.value.message
+    assert "new one: darkroom owner invite alice" in caught.value.next_step

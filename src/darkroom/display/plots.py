@@ -1,6 +1,7 @@
 """Plots for what jobs return. Each takes a table and gives back a matplotlib figure."""
 
 import io
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,8 @@ def _running_mean(values: list[float], width: int) -> list[float]:
 
 def _panels(count: int) -> tuple["Figure", list[Any]]:
     """A figure of its own: nothing is shown twice by a notebook's inline back end."""
+    # The first figure of all looks for fonts, and says so in the red of an error.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(max(6.4, 4.2 * count), 3.4), layout="constrained")

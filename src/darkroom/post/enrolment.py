@@ -206,7 +206,8 @@ def enrol(
     if clock.now() + relay.clock_offset > invitation.expires_at and not pins.get(domain.name):
         raise DeniedError(
             f"this invitation of {domain.name} is over",
-            next_step=f"ask the data owner of {domain.name}: darkroom owner invite {ours.name}",
+            next_step=f"ask the data owner of {domain.name} for a new one: "
+            f"darkroom owner invite {ours.name}",
         )
     relay.admit(domain.name)
     _redeem(invitation, relay, clock, deadline)
