@@ -66,8 +66,7 @@ class Bench:
         began = time.perf_counter()
         with ThreadPoolExecutor(workers) as pool:
             for done in [
-                pool.submit(self._run, parts / str(n), shard)
-                for n, shard in enumerate(shards)
+                pool.submit(self._run, parts / str(n), shard) for n, shard in enumerate(shards)
             ]:
                 done.result()
         left = parts / "0"
