@@ -1,5 +1,7 @@
 """The mock face: the private schema, everybody's bytes, and no private frame."""
 
+import hashlib
+import io
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +12,10 @@ import pytest
 import yaml
 
 from darkroom.config import REPOSITORY, domain_config
+from darkroom.model.canonical import canonical
 from darkroom.model.dataset import Camera, DatasetCard
 from darkroom.model.segment import SegmentWriter
-from darkroom.runtime.dataset import Dataset
+from darkroom.runtime.dataset import Dataset, read_manifest
 from darkroom.scene.recipe import WorldRecipe
 from darkroom.scene.world import World
 from darkroom.scientist.mock import mock_face
@@ -224,14 +227,23 @@ def test_one_planted_frame_would_be_found(domain, private, tmp_path):
 
 
 def plant(face: Path, image: np.ndarray) -> None:
-    """Put a picture in the place of the third of some segment."""
+    """Put a picture in the place of the third of some segment, as whoever makes the face could."""
     pictures = [f.image for f in Dataset(face).frames()][:6]
-    segment = face / "segments" / f"{Dataset(face)._segments[0].sha256}.zip"
-    with segment.open("wb") as target:
-        writer = SegmentWriter(target)
-        for number, each in enumerate(pictures):
-            writer.add(encode_rgb(image if number == 2 else each))
-        writer.close()
+    old = Dataset(face)._segments[0]
+    content = io.BytesIO()
+    writer = SegmentWriter(content)
+    for number, each in enumerate(pictures):
+        writer.add(encode_rgb(image if number == 2 else each))
+    writer.close()
+    sha256 = hashlib.sha256(content.getvalue()).hexdigest()
+    (face / "segments" / f"{sha256}.zip").write_bytes(content.getvalue())
+    manifest = read_manifest(face / "manifest.json")
+    segments = tuple(
+        replace(s, sha256=sha256, size=len(content.getvalue())) if s == old else s
+        for s in manifest.segments
+    )
+    planted = replace(manifest, segments=segments)
+    (face / "manifest.json").write_bytes(canonical(planted.to_mapping()))
 
 
 def test_the_mock_depends_on_the_card_and_on_nothing_else(face, tmp_path):

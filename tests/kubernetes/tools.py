@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+# Who has no home (`env -i` as a user without an entry) has none of the tools either.
+HOME = os.environ.get("HOME") or "/nonexistent"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or f"{HOME}/.cache")
 TOOLS = CACHE / "darkroom" / "kubernetes" / "bin"
 
 

@@ -89,6 +89,7 @@ GOOD = {"name": "known", "code_digest": DIGEST}
     [
         ({"name": "K"}, ("name",)), ({"code_digest": ""}, ()), ({"tier": "mock"}, ()),
         ({"code_digest": "sha256:a"}, ("code_digest",)), ({"code_digest": 7}, ("code_digest",)),
+        ({"code_digest": None}, ("code_digest",)),
         ({"code_digest": "", "tier": "reviewed"}, ("tier",)),
         ({"release": "always"}, ("release",)), ({"release": ["auto"]}, ("release",)),
         ({"scientists": "alice"}, ("scientists",)), ({"scientists": [7]}, ("scientists",)),

@@ -118,7 +118,7 @@ class ApprovalRule:
                 f"the rule {self.name} names no code, or code and the tier mock",
                 next_step="give it a code_digest, or tier: mock",
             )
-        if self.code_digest and not (
+        if self.code_digest != "" and not (
             isinstance(self.code_digest, str) and SHA256.fullmatch(self.code_digest)
         ):
             raise SpecError(
