@@ -64,7 +64,7 @@ fix: setup ## repair what lint and format can repair
 notebooks: setup ## execute every notebook headlessly, as papermill runs them in CI
 	@$(BIN)/python -m pytest -ra tests/e2e/test_notebooks.py $(ARGS)
 
-bench: setup ## one benchmark, one JSON line: BENCH=detect, roundtrip, restart, ledger, admit or pysyft
+bench: setup ## one benchmark, one JSON line: BENCH=roundtrip; without BENCH: which there are
 	@if [ -z "$(BENCH)" ]; then \
 	    echo "Which one? For example: make bench BENCH=roundtrip" >&2; \
 	    echo "There are:" $$(ls bench/*.py 2>/dev/null | sed 's|.*/||; s|\.py$$||' | grep -v '^_') >&2; \

@@ -357,6 +357,22 @@ def test_cameras_are_asked_whether_they_answer(tmp_path):
     assert "camera spool has no mask" not in done.output
 
 
+def test_ingest_is_asked_for_the_folder_that_its_pod_may_write(tmp_path):
+    own = tmp_path / "exchange" / "arrivals" / "pi-b"
+    place = domain(tmp_path)
+    first = tmp_path / "exchange"
+    first.mkdir()
+    words = ("ingest", "--domain", place, "--exchange", first, "--pi", "pi-b")
+
+    before = run(*words)
+    own.mkdir(parents=True)
+    after = run(*words)
+
+    assert f"folder: {first} can be written" in before.output
+    assert f"folder: {own} can be written" in after.output
+    assert f"{first} can be" not in after.output
+
+
 def test_without_a_way_into_a_cluster_it_says_what_to_name(tmp_path):
     done = run("cluster", "north", "--kubeconfig", tmp_path / "none")
 

@@ -75,7 +75,10 @@ def test_an_empty_cluster_says_what_to_install_and_make(place):
     assert of(found, "api")[0][0] == "ok"
     assert [level for level, _ in of(found, "namespace")] == ["fail", "fail"]
     (secret,) = [finding for finding in found if finding.check == "secret"]
-    assert (secret.level, "darkroom node secret --domain domains/north" in secret.cure) == ("fail", True)
+    assert (secret.level, "darkroom node secret --domain domains/north" in secret.cure) == (
+        "fail",
+        True,
+    )
     assert of(found, "enforcement")[0][0] == "warn"
     assert of(found, "node") == [("warn", "north-node is not installed")]
     assert [level for level, _ in of(found, "walls")] == ["fail"]

@@ -152,6 +152,20 @@ def test_an_exchange_that_is_full_or_away_is_said(pi, tmp_path):
         pi.put(tmp_path / "face", manifest)
 
 
+@pytest.mark.parametrize("where", ["orders", "orders/pi-b"])
+def test_orders_behind_a_link_are_not_followed_and_the_cure_is_said(pi, version, tmp_path, where):
+    elsewhere, link = tmp_path / "elsewhere" / "pi-b", tmp_path / "exchange" / where
+    elsewhere.mkdir(parents=True)
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(elsewhere if where.endswith("pi-b") else elsewhere.parent)
+
+    with pytest.raises(UnreachableError, match="cannot be read") as told:
+        pi.carry_out()
+
+    assert "no link" in told.value.next_step
+    assert [version] == pi.versions("plaza")
+
+
 # ------------------------------------------------------------------- links in place of our own
 
 

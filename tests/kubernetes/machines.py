@@ -68,7 +68,7 @@ class Cluster:
 
     Attributes:
         server: the API server, fake or real.
-        folder: of the machines; the volumes are `exchange` and `footage`.
+        folder: of the machines; the volumes are `exchange` and a Pi's own, as in the chart.
     """
 
     server: Server
@@ -76,7 +76,7 @@ class Cluster:
     claims: dict[str, list[str]] = field(
         default_factory=lambda: {
             "north-exchange": ["pi-a", "pi-b"],
-            "north-footage": ["pi-a", "pi-b"],
+            "north-footage-pi-a": ["pi-a"],
             "north-footage-pi-b": ["pi-b"],
         }
     )

@@ -297,7 +297,7 @@ def test_a_lost_machine_is_a_lost_worker(tmp_path: Path) -> None:
     cluster = Cluster(server, tmp_path)
     try:
         cluster.start_machine("pi-a")
-        shop = Workshop(cluster.volume("north-footage"))
+        shop = Workshop(cluster.volume("north-exchange"))
         impatient: Any = template()
         for toleration in impatient["spec"]["template"]["spec"]["tolerations"]:
             toleration["tolerationSeconds"] = 1

@@ -79,7 +79,7 @@ def test_the_shard_of_a_lost_machine_runs_again_and_the_result_is_right(tmp_path
         for toleration in job["spec"]["template"]["spec"]["tolerations"]:
             toleration["tolerationSeconds"] = 1
         losing = Losing(cluster, cluster.sandbox(job_template=job))
-        village = Village(cluster.volume("north-footage") / "village", workers=2, cameras=3)
+        village = Village(cluster.volume("north-exchange") / "village", workers=2, cameras=3)
         village.sandbox, village.runtimes = losing, {"tflite": cluster.runtime()}
         village.restart()
         assert village.node.walls.fit

@@ -28,7 +28,7 @@ class ClusterWorkshop(Workshop):
             self.cluster = Cluster(server, folder)
             self._closing.callback(self.cluster.close)
             self.cluster.start_machine("pi-a")
-            super().__init__(self.cluster.volume("north-footage"))
+            super().__init__(self.cluster.volume("north-footage-pi-a"))
         except BaseException:
             self._closing.close()
             raise

@@ -176,6 +176,29 @@ def test_a_disk_without_room_refuses_new_jobs_and_keeps_the_rest(village):
     assert village.state_of(kept.job_id) == "screened"
 
 
+def test_a_job_that_no_sandbox_here_can_hold_is_refused_at_the_door(village):
+    village.in_force()
+    village.oversize = "4096 MiB is too much"
+    refused = village.submitted()
+    village.oversize = ""
+    fits = village.submitted()
+
+    assert village.state_of(refused.job_id) == "rejected"
+    assert "4096 MiB is too much" in last_state(village, refused.job_id)["reasons"]
+    assert village.state_of(fits.job_id) == "screened"
+
+
+def test_an_approved_job_does_not_start_in_a_house_that_became_too_small(village):
+    village.in_force()
+    request = village.submitted()
+    village.oversize = "too much"
+    village.approve(request)
+    village.settle()
+
+    assert village.state_of(request.job_id) in {"rejected", "failed"}
+    assert [task.program for task in village.sandbox.started] == []
+
+
 def test_one_scientist_cannot_fill_the_house(village, monkeypatch):
     monkeypatch.setattr(admit, "MAX_OPEN_JOBS", 2)
     village.in_force()

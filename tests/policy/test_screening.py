@@ -63,6 +63,11 @@ def test_a_rule_on_the_code_digest_lets_it_run():
     assert (verdict.decision, verdict.rule) == ("approve", "known")
 
 
+def test_what_no_machine_can_hold_is_told_in_the_words_of_the_sandbox():
+    verdict = screen(REQUEST, ALICE, POLICY, replace(KNOWN, oversize="too large"))
+    assert verdict.reasons == ("too large",)
+
+
 def test_no_policy_denies():
     verdict = screen(REQUEST, ALICE, None, KNOWN)
     assert (verdict.decision, verdict.policy_version) == ("deny", 0)
@@ -112,6 +117,7 @@ DENIED = {
     "too much memory": (
         REQUEST, ALICE, replace(POLICY, limits=Limits(memory_mib=1)), KNOWN,
     ),
+    "more than a machine has": (REQUEST, ALICE, POLICY, replace(KNOWN, oversize="too large")),
 }  # fmt: skip
 
 

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from darkroom.adapters.footage.arrivals import ARRIVALS
 from darkroom.bootstrap import doctor_machine as machine
 from darkroom.bootstrap.doctor import Check, Finding, fail, ok, warn
 from darkroom.config import domain_config
 from darkroom.model.camera_config import CameraConfig
+from darkroom.model.identity import require_name
 
 
 RTSP_PORT = 554
@@ -26,11 +28,14 @@ class IngestDoctor:
         footage: Path | None,
         exchange: Path | None,
         credentials: Path | None,
+        *,
+        pi: str,
     ) -> None:
         """Take what `ingest live` takes."""
         self._domain = domain
         self._credentials = credentials
-        self._folders = [folder for folder in (footage, exchange) if folder is not None]
+        written = None if exchange is None else _announced_in(exchange, require_name(pi, "Pi"))
+        self._folders = [folder for folder in (footage, written) if folder is not None]
 
     def checks(self) -> list[tuple[str, Check]]:
         """In order."""
@@ -105,6 +110,12 @@ def _device(name: str, path: Path) -> Finding:
     if not os.access(path, os.R_OK | os.W_OK):
         return fail(name, f"{path} is not ours to use", "add the group video to this user")
     return ok(name, f"{path} is there")
+
+
+def _announced_in(exchange: Path, pi: str) -> Path:
+    """What ingest writes to: in its pod `arrivals/<pi>` alone; all of it before a first start."""
+    own = exchange / ARRIVALS / pi
+    return next((path for path in (own, own.parent) if path.is_dir()), exchange)
 
 
 def _writable(folder: Path) -> Iterator[Finding]:

@@ -35,6 +35,7 @@ from darkroom.config import REPOSITORY, parse_yaml
 from darkroom.errors import SpecError, StateError
 from darkroom.model.domain_config import DomainConfig
 from darkroom.model.identity import PublicIdentity
+from darkroom.model.job import Limits
 from darkroom.model.metrics.node import NODE
 from darkroom.node.journal import Journal
 from darkroom.ports import FootageStore, Runtime, Sandbox
@@ -256,6 +257,7 @@ class _House:
         mocks: a folder that jobs can be shown.
         arrivals: makes the look-out for versions of other Pis, from the footage as it is used.
         on_cluster: whether the walls may come to hold later.
+        oversize: see `Parts`.
     """
 
     sandbox: Sandbox
@@ -266,6 +268,7 @@ class _House:
         [FootageStore], Callable[[SqliteNodeStore, Journal], Callable[[], None]] | None
     ] = lambda _: None
     on_cluster: bool = False
+    oversize: Callable[[Limits], str] = lambda _: ""
 
 
 def _on_this_machine(
@@ -276,12 +279,7 @@ def _on_this_machine(
     more: dict[str, Any] = {"first_uid": users.jobs} if users else {}
     # Before rights are dropped: the launcher keeps what this process gives up.
     sandbox = closing.enter_context(
-        ProcessSandbox(
-            runtimes=runtimes.values(),
-            roots=(state,),
-            slots=domain.workers + 2,
-            **more,
-        )
+        ProcessSandbox(runtimes=runtimes.values(), roots=(state,), slots=domain.workers + 2, **more)
     )
     footage = open_footage(state, domain)
     if users:
@@ -310,6 +308,7 @@ def _on_a_cluster(
         mocks=cluster.exchange / "mocks",
         arrivals=lambda footage: arrivals_of(placed, domain, footage, say),
         on_cluster=True,
+        oversize=cluster.sandbox.oversize,
     )
 
 
@@ -349,6 +348,7 @@ def _serve(
             mock=NodeMocks(house.mocks),
             pause=hold,
             endpoint=endpoint(store.get),
+            oversize=house.oversize,
         ),
         state=state,
         title=domain.title,

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from darkroom.adapters.pysyft.endpoint import KIND, PysyftEndpoint
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
 from darkroom.model.dataset import DatasetCard, Manifest
+from darkroom.model.job import Limits
 from darkroom.node.admit import Admission
 from darkroom.node.attempt import Attempts
 from darkroom.node.balances import Balances
@@ -43,7 +44,11 @@ SIGNED_POLICY = "policy.signed.json"  # a letter box in the state folder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The outside of a node: everything that a test may put another thing in place of."""
+    """The outside of a node: everything that a test may put another thing in place of.
+
+    Attributes:
+        oversize: why the sandbox can never give a job its limits; "" where it can.
+    """
 
     store: SqliteNodeStore
     keyring: Keyring
@@ -57,6 +62,7 @@ class Parts:
     mock: Callable[[DatasetCard], tuple[Path, Manifest]]
     pause: Callable[[threading.Event, float], None]
     endpoint: PysyftEndpoint
+    oversize: Callable[[Limits], str] = lambda _: ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +123,7 @@ def assemble(
         owner=owner,
         runtimes=parts.runtimes,
         holds=retention.holds,
+        oversize=parts.oversize,
     )
     shelf = CodeShelf(state / "code")
     scratch = state / "scratch"

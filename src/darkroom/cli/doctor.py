@@ -121,19 +121,21 @@ def owner(state: Path, backup: Path | None, as_json: bool) -> None:  # noqa: FBT
 @click.option("--domain", type=FOLDER, required=True, help="The domain's folder.")
 @click.option("--footage", type=FOLDER, help="This Pi's footage volume.")
 @click.option("--exchange", type=FOLDER, help="The volume shared with the node.")
+@click.option("--pi", default="pi", show_default=True, help="This Pi's name at the exchange.")
 @click.option("--credentials", type=FOLDER, help="The folder of the cameras' credentials.")
 @AS_JSON
 def ingest(
     domain: Path,
     footage: Path | None,
     exchange: Path | None,
+    pi: str,
     credentials: Path | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Live cameras: do they answer, is there room, are masks drawn."""
     from darkroom.bootstrap.doctor_ingest import IngestDoctor
 
-    examined = IngestDoctor(domain, footage, exchange, credentials)
+    examined = IngestDoctor(domain, footage, exchange, credentials, pi=pi)
     _report(examined.checks(), as_json=as_json)
 
 

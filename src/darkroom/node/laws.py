@@ -5,7 +5,7 @@ from typing import Any
 
 from darkroom.model.amount import NOTHING, UNITS, Amount
 from darkroom.model.identity import PublicIdentity
-from darkroom.model.job import JobRequest
+from darkroom.model.job import JobRequest, Limits
 from darkroom.model.job_record import JobRecord
 from darkroom.model.reviews import Reviews
 from darkroom.model.site_policy import SitePolicy
@@ -28,12 +28,14 @@ class Laws:
         owner: str,
         runtimes: Callable[[], Mapping[str, Runtime]],
         holds: Callable[[str, str], bool],
+        oversize: Callable[[Limits], str],
     ) -> None:
         """Put together.
 
         Args:
             store, charge, domain, owner, runtimes: the node's own.
             holds: whether jobs may run on a dataset's version; see `node.retention`.
+            oversize: why no sandbox here can give a job its limits; "" where one can.
         """
         self._store = store
         self._charge = charge
@@ -41,6 +43,7 @@ class Laws:
         self._owner = owner
         self._runtimes = runtimes
         self._holds = holds
+        self._oversize = oversize
 
     def policy(self) -> SitePolicy | None:
         """The owner's policy; its signature was checked when it came in force."""
@@ -77,6 +80,7 @@ class Laws:
             environments=self._environments(),
             pending=self._store.count_jobs_of(request.submitter, "screened"),
             spent=self._charge.spent(request, policy) if policy else (),
+            oversize=self._oversize(request.spec.limits),
         )
         return screen(request, submitter, policy, knowledge)
 
@@ -88,7 +92,10 @@ class Laws:
         if kept and self._store.has_version(dataset, version):
             versions[dataset] = version
         knowledge = Knowledge(
-            domain=self._domain, datasets=versions, environments=self._environments()
+            domain=self._domain,
+            datasets=versions,
+            environments=self._environments(),
+            oversize=self._oversize(request.spec.limits),
         )
         return screen(request, submitter, self.policy(), knowledge)
 

@@ -43,6 +43,7 @@ class Knowledge:
         pending: how many other jobs of the submitter wait for review.
         spent: the accounts that the job draws on, with what was spent of each; none for a
             job that holds its reservation already.
+        oversize: why no machine of the domain can hold a job of these limits; "" where one can.
     """
 
     domain: str
@@ -50,6 +51,7 @@ class Knowledge:
     environments: dict[str, str]
     pending: int = 0
     spent: tuple[tuple[Account, Amount], ...] = ()
+    oversize: str = ""
 
 
 def screen(
@@ -155,6 +157,8 @@ def _facts(request: JobRequest, knowledge: Knowledge) -> list[str]:
         reasons.append(f"there is no environment {environment.name} here")
     elif lock_hash != environment.lock_hash:
         reasons.append(f"environment {environment.name} has another lock hash here")
+    if knowledge.oversize:
+        reasons.append(knowledge.oversize)
     return reasons
 
 

@@ -23,6 +23,7 @@ KEY = "a-key-that-seals-cookies-" + "1" * 16
 ALICE, BOB = "token-of-alice-0000000000", "token-of-bob-000000000000"
 SECRET = "alices-canary-4711"  # in her runs and files; nobody else ever writes it
 KNOWN = "alices-thing"  # what anybody may guess: names that are asked for
+MODEL = f"alice~{KNOWN}"  # registered
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,9 @@ def _alices_things(client: httpx.Client, address: str) -> tuple[str, str, str]:
     model = ask("logged-models", experiment_id=made, name=KNOWN, source_run_id=run_id, tags=secret)[
         "model"
     ]
-    ask("registered-models/create", name=KNOWN, tags=secret)
+    ask("registered-models/create", name=MODEL, tags=secret)
     source = f"runs:/{run_id}/tables"
-    ask("model-versions/create", name=KNOWN, source=source, run_id=run_id, tags=secret)
+    ask("model-versions/create", name=MODEL, source=source, run_id=run_id, tags=secret)
     return made, run_id, model["info"]["model_id"]
 
 
@@ -164,6 +165,6 @@ def filled(path: str, things: RunLog) -> str:
         "artifact_path": f"{things.experiment}/{things.run}/artifacts/tables/x.txt",
         "path": "index.html",
         "filename": "index.html",
-        "name": KNOWN,
+        "name": MODEL,
     }
     return re.sub(r"<([^>]+)>", lambda hole: holes.get(hole[1], "1"), path)

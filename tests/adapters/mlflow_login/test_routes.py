@@ -1,12 +1,13 @@
 """Every route of MLflow, as nobody and as somebody else: bob learns and changes nothing."""
 
 import json
+import secrets
 from collections.abc import Iterator
 
 import pytest
 
 from darkroom.adapters.mlflow_login.rules import OPEN
-from tests.adapters.mlflow_login.conftest import ALICE, BOB, KNOWN, SECRET, RunLog, filled
+from tests.adapters.mlflow_login.conftest import ALICE, BOB, KNOWN, MODEL, SECRET, RunLog, filled
 
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # MLflow starts in half a minute
@@ -22,7 +23,7 @@ def everything_of_alice(things: RunLog) -> dict[str, object]:
     return {
         "experiment_id": things.experiment, "experiment_ids": ids, "run_id": things.run,
         "run_uuid": things.run, "run_ids": [things.run], "model_id": things.model,
-        "experiment_name": f"alice/{KNOWN}", "name": KNOWN, "version": "1",
+        "experiment_name": f"alice/{KNOWN}", "name": MODEL, "version": "1",
         "path": "tables/x.txt", "metric_key": KNOWN, "key": "tag", "value": "bob",
         "artifact_file_path": "tables/x.txt", "artifact_directory_path": "tables",
         "locations": [{"type": "MLFLOW_EXPERIMENT",
@@ -87,7 +88,7 @@ def hers(things: RunLog) -> dict[str, object]:
     file = things.ask(
         ALICE, "GET", "/get-artifact", params={"run_id": things.run, "path": "tables/x.txt"}
     )
-    versions = things.api(ALICE, "GET", "model-versions/search", filter=f"name='{KNOWN}'")
+    versions = things.api(ALICE, "GET", "model-versions/search", filter=f"name='{MODEL}'")
     return {
         "run": run,
         "experiment": experiment.json(),
@@ -167,15 +168,21 @@ def test_no_way_of_writing_a_path_leads_to_her_files(run_log: RunLog, path: str)
         ("experiments/create", {"name": "bob/x", "artifact_location": "file:///etc"}),
         ("experiments/create", {"name": "bob/x", "artifact_location": "mlflow-artifacts:/1"}),
         ("experiments/create", {"name": "bob/x", "artifactLocation": "s3://mlflow/1"}),
-        ("model-versions/create", {"name": "bobs", "source": "s3://mlflow/1"}),
-        ("model-versions/create", {"name": "bobs", "source": "file:///etc"}),
-        ("model-versions/create", {"name": "bobs", "source": "RUNS:/1"}),
+        ("registered-models/create", {"name": "model"}),
+        ("registered-models/create", {"name": "alice~x"}),
+        ("registered-models/create", {"name": "bob~"}),
+        ("registered-models/create", {"name": "bob.b~x"}),
+        ("registered-models/rename", {"name": "bob~model", "new_name": "alice~x"}),
+        ("registered-models/rename", {"name": "bob~model", "newName": "model"}),
+        ("model-versions/create", {"name": "bob~model", "source": "s3://mlflow/1"}),
+        ("model-versions/create", {"name": "bob~model", "source": "file:///etc"}),
+        ("model-versions/create", {"name": "bob~model", "source": "RUNS:/1"}),
     ],
 )
 def test_names_and_places_are_not_for_the_asking(
     run_log: RunLog, path: str, values: dict[str, str]
 ) -> None:
-    run_log.api(BOB, "POST", "registered-models/create", name="bobs")
+    run_log.api(BOB, "POST", "registered-models/create", name="bob~model")
     double = run_log.ask(BOB, "POST", f"/api/2.0/mlflow/{path}", json=json.dumps(values))
 
     assert run_log.api(BOB, "POST", path, **values).status_code == 403
@@ -190,3 +197,61 @@ def test_an_experiment_keeps_its_owners_name(run_log: RunLog) -> None:
     fine = run_log.api(BOB, "POST", "experiments/update", **rename, new_name="bob/second")
 
     assert (taken.status_code, fine.status_code) == (403, 200)
+
+
+def test_a_registered_model_is_renamed_within_its_owners_names(run_log: RunLog) -> None:
+    made = run_log.api(BOB, "POST", "registered-models/create", name="bob~first")
+    names = {"name": "bob~first", "new_name": "bob~second"}
+
+    renamed = run_log.api(BOB, "POST", "registered-models/rename", **names)
+
+    assert (made.status_code, renamed.status_code) == (200, 200)
+
+
+@pytest.fixture
+def shared(run_log: RunLog) -> str:
+    """An experiment of a project that bob is a member of."""
+    token = run_log.hub.knows(secrets.token_hex(16), "bob")
+    run_log.hub.groups["bob"] = ["project-arcade"]
+    found = run_log.api(token, "GET", "experiments/get-by-name", experiment_name="arcade")
+    return found.json()["experiment"]["experiment_id"]
+
+
+SEIZURES: dict[str, dict[str, object]] = {
+    "experiments/update": {"new_name": "bob/seized"},
+    "experiments/set-experiment-tag": {"key": "mlflow.note.content", "value": "bob's"},
+    "experiments/delete-experiment-tag": {"key": "mlflow.experimentKind"},
+    "experiments/delete": {},
+    "experiments/restore": {},
+}
+BY_MLFLOW = {"experiments/delete", "experiments/restore"}  # they take MANAGE; a member has EDIT
+
+
+@pytest.mark.parametrize("path", SEIZURES)
+def test_a_member_cannot_carry_a_shared_experiment_off(
+    run_log: RunLog, shared: str, path: str
+) -> None:
+    values = {"experiment_id": shared, **SEIZURES[path]}
+    before = run_log.api(BOB, "GET", "experiments/get", experiment_id=shared).json()
+
+    tried = run_log.api(BOB, "POST", path, **values)
+    double = run_log.ask(BOB, "POST", f"/ajax-api/2.0/mlflow/{path}", json=json.dumps(values))
+    nowhere = run_log.api(BOB, "POST", path, **{**values, "experiment_id": "987654321"})
+
+    assert (tried.status_code, nowhere.status_code) == (403, 403)
+    assert double.status_code in {400, 403}, "MLflow reads it twice, or not at all"
+    assert tried.text == nowhere.text, "nobody learns which experiments there are"
+    assert before["experiment"]["name"] == "arcade"
+    assert run_log.api(BOB, "GET", "experiments/get", experiment_id=shared).json() == before
+    by_us = tried.text.startswith("only an experiment of yours")
+    assert by_us == (path not in BY_MLFLOW)
+
+
+def test_ones_own_experiment_takes_tags(run_log: RunLog) -> None:
+    made = run_log.api(BOB, "POST", "experiments/create", name="bob/tagged").json()
+    tag = {"experiment_id": made["experiment_id"], "key": "note"}
+
+    tagged = run_log.api(BOB, "POST", "experiments/set-experiment-tag", **tag, value="mine")
+    untagged = run_log.api(BOB, "POST", "experiments/delete-experiment-tag", **tag)
+
+    assert (tagged.status_code, untagged.status_code) == (200, 200)

@@ -3,7 +3,6 @@
 <footage>/versions/<dataset>/<number>-<version hex>/    as `folder.py` keeps them
 """
 
-import contextlib
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -111,14 +110,16 @@ class AnnouncedFootage:
         """Erase what the node ordered; dataset and version of what went.
 
         Announces what is here and is not announced: an exchange that was lost fills again.
+
+        Raises:
+            UnreachableError: the exchange cannot be read or changed.
         """
         gone = []
-        with contextlib.suppress(FileNotFoundError):
-            for name in names(self._orders, MOST_ORDERS):
-                arrival = read_arrival(self._arrivals / name, self._pi)
-                if arrival is not None and read_order(self._orders / name) == arrival.mark:
-                    self.erase(arrival.version)
-                    gone.append((arrival.manifest.dataset, arrival.version))
+        for name in self._ordered():
+            arrival = read_arrival(self._arrivals / name, self._pi)
+            if arrival is not None and read_order(self._orders / name) == arrival.mark:
+                self.erase(arrival.version)
+                gone.append((arrival.manifest.dataset, arrival.version))
         for dataset in self._datasets():
             for version in self._folder.versions(dataset):
                 if not (self._arrivals / f"{_hex(version)}.json").exists():
@@ -127,6 +128,18 @@ class AnnouncedFootage:
                     except DarkroomError as error:
                         self._say(f"{dataset}: a version cannot be announced: {error.message}")
         return gone
+
+    def _ordered(self) -> list[str]:
+        try:
+            return names(self._orders, MOST_ORDERS)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise UnreachableError(
+                f"what the node orders at {self._orders} cannot be read: {error.strerror}",
+                next_step="check that the exchange is mounted and that no link lies in place of "
+                "a folder there",
+            ) from error
 
     def _datasets(self) -> list[str]:
         return sorted(entry.name for entry in self._root.iterdir() if entry.is_dir())

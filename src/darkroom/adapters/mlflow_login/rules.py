@@ -9,6 +9,7 @@ may choose. A route that is not listed is closed, so a new version of MLflow ope
 from typing import Any
 
 from flask import Request
+from mlflow.exceptions import MlflowException
 
 from darkroom.adapters.mlflow_login.hub import Person
 
@@ -49,6 +50,9 @@ OPEN = PAGES | frozenset({
     "_get_server_info", "get_current_user", "list_current_user_permissions",
 })  # fmt: skip
 LONGEST_NAME = 250
+# All registered models share one name space, and MLflow allows no slash in it. No Hub name has
+# this mark; a dot would let `ann` take names of `ann.b`.
+MODEL_MARK = "~"
 SOURCES = ("runs:/", "models:/", "mlflow-artifacts:/")
 
 
@@ -87,14 +91,61 @@ def _renamed_experiment(request: Request, person: Person) -> str:
     from mlflow.protos.service_pb2 import UpdateExperiment
 
     asked = _read(UpdateExperiment(), request)
-    return _name(asked.new_name, person) if asked.HasField("new_name") else ""
+    # A member may write in a shared experiment, and would otherwise carry it off.
+    refused = _own_experiment(asked.experiment_id, person)
+    return refused or (_name(asked.new_name, person) if asked.HasField("new_name") else "")
+
+
+def _tagged_experiment(request: Request, person: Person) -> str:
+    from mlflow.protos.service_pb2 import SetExperimentTag
+
+    return _own_experiment(_read(SetExperimentTag(), request).experiment_id, person)
+
+
+def _untagged_experiment(request: Request, person: Person) -> str:
+    from mlflow.protos.service_pb2 import DeleteExperimentTag
+
+    return _own_experiment(_read(DeleteExperimentTag(), request).experiment_id, person)
+
+
+def _own_experiment(experiment: str, person: Person) -> str:
+    """Why this experiment is not theirs to change; the same where there is none."""
+    from mlflow.server.handlers import _get_tracking_store
+
+    store: Any = _get_tracking_store()
+    try:
+        name = store.get_experiment(experiment).name
+    except MlflowException:
+        name = ""
+    if name.startswith(f"{person.name}/"):
+        return ""
+    return f"only an experiment of yours, {person.name}/…, can be renamed or tagged"
 
 
 def _name(name: str, person: Person) -> str:
     own = f"{person.name}/"
-    if name.startswith(own) and len(own) < len(name) <= LONGEST_NAME and name.isprintable():
-        return ""
-    return f"the name of an experiment of yours begins with {own}"
+    return "" if _begins(name, own) else f"the name of an experiment of yours begins with {own}"
+
+
+def _new_model(request: Request, person: Person) -> str:
+    from mlflow.protos.model_registry_pb2 import CreateRegisteredModel
+
+    return _model_name(_read(CreateRegisteredModel(), request).name, person)
+
+
+def _renamed_model(request: Request, person: Person) -> str:
+    from mlflow.protos.model_registry_pb2 import RenameRegisteredModel
+
+    return _model_name(_read(RenameRegisteredModel(), request).new_name, person)
+
+
+def _model_name(name: str, person: Person) -> str:
+    own = f"{person.name}{MODEL_MARK}"
+    return "" if _begins(name, own) else f"the name of a model of yours begins with {own}"
+
+
+def _begins(name: str, own: str) -> bool:
+    return name.startswith(own) and len(own) < len(name) <= LONGEST_NAME and name.isprintable()
 
 
 def _new_version(request: Request, person: Person) -> str:  # noqa: ARG001  # one form for all
@@ -116,5 +167,9 @@ def _read(message: Any, request: Request) -> Any:  # noqa: ANN401  # generated c
 _CHECKS = {
     "_create_experiment": _new_experiment,
     "_update_experiment": _renamed_experiment,
+    "_set_experiment_tag": _tagged_experiment,
+    "_delete_experiment_tag": _untagged_experiment,
+    "_create_registered_model": _new_model,
+    "_rename_registered_model": _renamed_model,
     "_create_model_version": _new_version,
 }

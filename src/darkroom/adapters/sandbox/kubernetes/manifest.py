@@ -30,6 +30,9 @@ JOB_NAME = re.compile(r"task-[0-9a-f]{32}")
 # What is needed beside the program's own time: to be placed, to pull an image, to start, to
 # see the canaries fail, to copy. The node's own clock is much sharper; this one is the net.
 AROUND_SECONDS = 600
+SECONDS, OUT, MEMORY = (
+    "spec.activeDeadlineSeconds", "sizeLimit of the volume out", "memory of the container work",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +84,46 @@ class Template:
         self._content = copy.deepcopy(dict(content))
         self.namespace = namespace
 
+    def oversize(self, limits: Limits) -> str:
+        """Why no Job of ours can have these limits; "" where one can."""
+        for field, (asked, most, unit) in self._sizes(limits).items():
+            if asked > most:
+                return (
+                    f"the job needs {asked} {unit}, and this domain's job template allows {most} "
+                    f"({field})"
+                )
+        return ""
+
+    def _sizes(self, limits: Limits) -> dict[str, tuple[int, int, str]]:
+        """What a task takes, and the most that the template allows; by field."""
+        spec = self._content["spec"]
+        pod = spec["template"]["spec"]
+        most = pod["initContainers"][0]["resources"]["limits"]["memory"]
+        out, tmp = (
+            next(_mib(v["emptyDir"]["sizeLimit"]) for v in pod["volumes"] if v["name"] == name)
+            for name in ("out", "tmp")
+        )
+        # The whole container: the program, its two file systems in memory, the worker.
+        memory = limits.memory_mib + limits.output_mib + tmp + WORKER_MIB
+        return {
+            SECONDS: (limits.wall_seconds + AROUND_SECONDS, spec["activeDeadlineSeconds"], "s"),
+            OUT: (limits.output_mib, out, "MiB"),
+            MEMORY: (memory, _mib(most), "MiB"),
+        }
+
     def filled(self, holes: Holes) -> dict[str, Any]:
         """The Job of one task.
 
         Raises:
             IsolationError: the task asks for more than the template allows.
         """
+        against = self.oversize(holes.limits)
+        if against:
+            raise IsolationError(
+                against,
+                next_step="lower the job's limits, or raise `jobs` in the domain's values.yaml",
+            )
+        sizes = {field: asked for field, (asked, _, _) in self._sizes(holes.limits).items()}
         job = copy.deepcopy(self._content)
         job["metadata"]["name"] = holes.name
         spec = job["spec"]
@@ -94,31 +131,15 @@ class Template:
             metadata["labels"][TASK_LABEL] = holes.name
             if holes.correlation:
                 metadata["labels"][CORRELATION_LABEL] = holes.correlation
-        spec["activeDeadlineSeconds"] = _within(
-            holes.limits.wall_seconds + AROUND_SECONDS,
-            spec["activeDeadlineSeconds"],
-            "s",
-            "spec.activeDeadlineSeconds",
-        )
+        spec["activeDeadlineSeconds"] = sizes[SECONDS]
         pod = spec["template"]["spec"]
         work, collect = pod["initContainers"][0], pod["containers"][0]
         work["image"] = collect["image"] = holes.image
         work["securityContext"]["runAsUser"] = FIRST_UID + holes.slot
         volumes = {volume["name"]: volume for volume in pod["volumes"]}
-        out, tmp = volumes["out"]["emptyDir"], volumes["tmp"]["emptyDir"]
-        size = _within(
-            holes.limits.output_mib, _mib(out["sizeLimit"]), "MiB", "sizeLimit of the volume out"
-        )
-        out["sizeLimit"] = f"{size}Mi"
-        # The whole container: the program, its two file systems in memory, the worker.
-        memory = _within(
-            holes.limits.memory_mib + size + _mib(tmp["sizeLimit"]) + WORKER_MIB,
-            _mib(work["resources"]["limits"]["memory"]),
-            "MiB",
-            "memory of the container work",
-        )
+        volumes["out"]["emptyDir"]["sizeLimit"] = f"{sizes[OUT]}Mi"
         for kind in ("requests", "limits"):
-            work["resources"][kind]["memory"] = f"{memory}Mi"
+            work["resources"][kind]["memory"] = f"{sizes[MEMORY]}Mi"
         places = {
             "/job": Place(claim=holes.exchange, path=holes.job),
             "/kept": Place(claim=holes.exchange, path=holes.kept),
@@ -156,12 +177,3 @@ def _mounted(
 
 def _mib(quantity: object) -> int:
     return (bytes_of(quantity) or 0) // MIB
-
-
-def _within(asked: int, most: int, unit: str, field: str) -> int:
-    if asked > most:
-        raise IsolationError(
-            f"the job needs {asked} {unit}, and this domain's job template allows {most} ({field})",
-            next_step="lower the limits of the job, or raise `jobs` in the domain's values.yaml",
-        )
-    return asked

@@ -32,6 +32,7 @@ from darkroom.adapters.sandbox.kubernetes.room import NoRoomError
 from darkroom.adapters.sandbox.outcome import Seen, judge
 from darkroom.errors import DarkroomError, IsolationError, WorkerLostError
 from darkroom.model.correlation import correlation_of
+from darkroom.model.job import Limits
 from darkroom.ports import Isolation, Outcome, Runtime, SandboxTask
 from darkroom.walls.canary import Address
 from darkroom.walls.order import NO_REPORT, Order
@@ -131,6 +132,10 @@ class KubernetesSandbox:
             return self._held or Isolation(fit=False, layers={"start": words})
         self._held = found if found.fit else None
         return found
+
+    def oversize(self, limits: Limits) -> str:
+        """Why no job can have these limits here; "" where one can."""
+        return self._template.oversize(limits)
 
     def run(self, task: SandboxTask, *, cancelled: Callable[[], bool] = lambda: False) -> Outcome:
         """See `Sandbox.run`.
