@@ -6,7 +6,10 @@ One JSON line. The jobs are read from the notebooks themselves and run in the sa
 worlds of their domains: `detection_mib` (north's plaza, one camera a worker, as notebook 02
 is split), `detection_whole_mib` (all cameras in one worker), `training_mib` (south's quay,
 120 steps of 16 pictures, TensorFlow). Each is the highest resident memory of the job's
-processes together. docs/images.md has them beside what a Pi gives a job.
+processes together; `held` names what the kernel limited meanwhile. No job gets more here than
+the smallest Pi gives: what the chart says (`bench/_pi_profiles.py`), which must have room for
+each worker's pod with its file systems full (`holds`; the exit code is 1 otherwise).
+docs/images.md has the table.
 """
 
 import importlib.util
@@ -14,16 +17,19 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from bench._pi_profiles import job_shares
 from darkroom.adapters.footage.folder import FolderFootage
 from darkroom.adapters.sandbox.process import ProcessSandbox
 from darkroom.adapters.sandbox.runtimes import describe_runtime
 from darkroom.config import REPOSITORY, read_yaml
 from darkroom.errors import JobFailedError
+from darkroom.model.job import Limits
 from darkroom.model.output import output_to_mapping
 from darkroom.node.footage_source import world_sources
 from darkroom.node.ingest import Ingest, IngestPlan
@@ -31,6 +37,7 @@ from darkroom.ports import Outcome, Runtime, SandboxTask
 from darkroom.scene.recipe import WorldRecipe
 from darkroom.scene.world import World
 from darkroom.scientist.job import JobFunction
+from tests.kubernetes.tools import find
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +114,14 @@ def _imported(file: Path) -> ModuleType:
     return module
 
 
-def measured(case: Case, folder: Path, sandbox: ProcessSandbox, runtime: Runtime) -> Outcome:
-    """Ingest the world, run the job on it, and say how it ended."""
+def measured(
+    case: Case,
+    folder: Path,
+    sandbox: ProcessSandbox,
+    runtime: Runtime,
+    most: Callable[[Limits], int],
+) -> tuple[Outcome, Limits]:
+    """Ingest the world, run the job on it within `most` MiB; how it ended, and what it asked."""
     footage = FolderFootage(folder / "footage")
     recipe = WorldRecipe.from_mapping(
         read_yaml(REPOSITORY / "data" / "worlds" / f"{case.world}.yaml")
@@ -140,7 +153,7 @@ def measured(case: Case, folder: Path, sandbox: ProcessSandbox, runtime: Runtime
                 "merge": captured.merge,
                 "seed": 0,
             },
-            limits=job.limits,
+            limits=replace(job.limits, memory_mib=min(job.limits.memory_mib, most(job.limits))),
             out=out,
             code=code,
             dataset=footage.materialise(manifest.version),
@@ -152,11 +165,16 @@ def measured(case: Case, folder: Path, sandbox: ProcessSandbox, runtime: Runtime
             + outcome.log.decode(errors="replace"),
             next_step="read the log above",
         )
-    return outcome
+    return outcome, job.limits
 
 
 def main() -> None:
+    if find("helm") is None:
+        sys.exit("no helm to read the chart with. Next: tests/kubernetes/build_tools.sh helm")
+    shares = job_shares()
+    smallest = min(shares.values(), key=lambda share: share.worker)
     line: dict[str, Any] = {"bench": "memory"}
+    pods: dict[str, dict[str, int]] = {profile: {} for profile in shares}
     for name, case in CASES.items():
         with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as made:
             folder = Path(made).resolve()
@@ -167,10 +185,27 @@ def main() -> None:
             )
             roots = (folder,) if os.geteuid() == 0 else ()
             with ProcessSandbox(runtimes=[runtime], roots=roots, slots=1) as sandbox:
-                outcome = measured(case, folder, sandbox, runtime)
+                line["held"] = sandbox.cgroups
+                outcome, asked = measured(case, folder, sandbox, runtime, smallest.program)
         line[f"{name}_mib"] = outcome.max_rss_mib
         line[f"{name}_s"] = round(outcome.seconds, 1)
+        for profile, share in shares.items():
+            pods[profile][name] = share.pod(outcome.max_rss_mib, asked)
+    line["profiles"] = {
+        profile: {
+            "worker_mib": share.worker,
+            "jobs_mib": share.together,
+            "workers": share.workers,
+            "pods_mib": pods[profile],
+        }
+        for profile, share in shares.items()
+    }
+    line["holds"] = {
+        profile: max(pods[profile].values()) <= share.worker for profile, share in shares.items()
+    }
     print(json.dumps(line))
+    if not all(line["holds"].values()):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -103,6 +103,8 @@ def podman(*arguments: str, seconds: float = 60, apart: bool = True) -> Run:
         text=True,
         timeout=seconds,
         check=False,
+        # conmon leaves a file `oom` where it was started when a limit of memory is reached.
+        cwd=STORE,
     )
 
 
@@ -134,15 +136,13 @@ def cached(*targets: str, arch: str = OWN) -> dict[str, Image]:
     return {t: Image(f"localhost/darkroom-{t}:{__version__}-{arch}") for t in targets}
 
 
-def built(*targets: str) -> dict[str, Image]:
-    """Images of today's code, which is put in now; skips as `cached` does."""
-    images = cached(*targets)
-    done = _build(*targets)
+def built(target: str) -> Image:
+    """An image of today's code, which is put in now; skips as `cached` does."""
+    image = cached(target)[target]
+    done = _build(target)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {image.name for image in images.values()} == {
-        line.split()[0] for line in done.stdout.splitlines()
-    }
-    return images
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [image.name]
+    return image
 
 
 def _build(*arguments: str) -> Run:

@@ -1,30 +1,39 @@
 """The images hold what they promise: built from today's code, run as a pod runs them."""
 
+import functools
 import json
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from darkroom import __version__
 from darkroom.model.output import Scalars, output_to_mapping
 from darkroom.scene import World
 from darkroom.walls.lock_hash import lock_hash
 from tests.images.engine import OWN, ROOT, Image, built, job_user, podman
+from tests.images.servers import SERVERS
 from tests.runtime.faces import write_face
 from tests.scene.scene_recipes import domain_recipe
 
 
 pytestmark = [pytest.mark.images, pytest.mark.slow, pytest.mark.timeout(900)]
 
-USERS = {"node": (64000, 64000), "runtime": (64100, 64000), "gateway": (64010, 64010)}
-LOCKS = {"node": "node", "runtime": "runtime-litert", "gateway": "gateway"}
+USERS = {
+    "node": (64000, 64000),
+    "runtime": (64100, 64000),
+    "gateway": (64010, 64010),
+    "mlflow": (64020, 64020),
+    "singleuser": (1000, 100),
+}
+LOCKS = {target: target for target in USERS} | {"runtime": "runtime-litert"}
 PACKAGE = ROOT / "src" / "darkroom"
 BUNDLE = "/opt/darkroom"
 
@@ -34,29 +43,41 @@ def repository_hash(target: str) -> str:
     return lock_hash(lock.read_bytes(), PACKAGE)
 
 
+def pinned(target: str) -> dict[str, str]:
+    """Package -> version, as the lock of a target has them."""
+    lock = (ROOT / "requirements" / f"{LOCKS[target]}.txt").read_text()
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s\\;]+)", lock, re.MULTILINE))
+
+
 @pytest.fixture(scope="module", params=USERS)
 def target(request) -> str:
     return request.param
 
 
 @pytest.fixture(scope="module")
-def hashes() -> dict[str, dict[str, str]]:
-    """The repository's hashes before and after the images were built."""
+def hashes() -> dict[str, tuple[str, str]]:
+    """The repository's hash of a target before and after its image was built."""
     return {}
 
 
 @pytest.fixture(scope="module")
-def images(hashes) -> Iterator[dict[str, Image]]:
-    hashes["before"] = {target: repository_hash(target) for target in USERS}
-    found = built(*USERS)
-    hashes["after"] = {target: repository_hash(target) for target in USERS}
+def image_of(hashes) -> Iterator[Callable[[str], Image]]:
+    """Builds an image when the first test asks for it; one that is missing skips its own tests."""
     with job_user() as user:
-        yield {**found, "runtime": replace(found["runtime"], user=user)}
+
+        @functools.cache
+        def image_of(target: str) -> Image:
+            before = repository_hash(target)
+            found = built(target)
+            hashes[target] = (before, repository_hash(target))
+            return replace(found, user=user) if target == "runtime" else found
+
+        yield image_of
 
 
 @pytest.fixture(scope="module")
-def image(target, images) -> Image:
-    return images[target]
+def image(target, image_of) -> Image:
+    return image_of(target)
 
 
 def said(image: Image, program: str, **more) -> Any:
@@ -97,13 +118,29 @@ def test_it_runs_as_nobody_in_particular_on_a_read_only_root(image, target):
     assert facts["interfaces"] == ["lo"]
 
 
-def test_it_starts_without_any_place_to_write(image, target):
-    if target == "runtime":  # has none of the command line's libraries, and needs none
-        run = image.run("-c", "import darkroom; print('darkroom, version', darkroom.__version__)")
-    else:
-        run = image.run("--version")
+OURS = f"darkroom, version {__version__}\n"
+STARTS = {
+    "node": (("--version",), OURS),
+    # Has none of the command line's libraries, and needs none.
+    "runtime": (
+        ("-c", "import darkroom; print('darkroom, version', darkroom.__version__)"),
+        OURS,
+    ),
+    "gateway": (("--version",), OURS),
+    "mlflow": (("--version",), f"mlflow, version {pinned('mlflow')['mlflow']}\n"),
+    "singleuser": (("darkroom", "--version"), OURS),
+}
 
-    assert (run.returncode, run.stdout) == (0, f"darkroom, version {__version__}\n"), run.stderr
+
+# MLflow asks for a temporary folder as it is imported; its pod has one.
+NEEDS_TMP = {"mlflow": ("--tmpfs=/tmp:size=4m,mode=1777",)}
+
+
+def test_it_starts_without_any_other_place_to_write(image, target):
+    arguments, told = STARTS[target]
+    run = image.run(*arguments, options=NEEDS_TMP.get(target, ()))
+
+    assert (run.returncode, run.stdout) == (0, told), run.stderr
 
 
 CONTENT = """
@@ -133,6 +170,8 @@ HAS = {
     "node": ["cryptography", "httpx", "cv2"],
     "gateway": ["cryptography", "httpx"],
     "runtime": ["ai_edge_litert", "cv2"],
+    "mlflow": ["mlflow", "cryptography", "httpx"],
+    "singleuser": ["mlflow", "tflite_runtime", "ai_edge_litert", "cryptography", "httpx", "cv2"],
 }
 
 
@@ -158,9 +197,10 @@ def test_the_label_is_the_lock_hash_of_this_repository(image, target, hashes):
     label = image.inspect('{{index .Config.Labels "darkroom.lock-hash"}}')
 
     assert label == inside
-    if hashes["before"] != hashes["after"]:
+    before, after = hashes[target]
+    if before != after:
         pytest.skip("the code of this checkout changed while its images were being built")
-    assert label == hashes["before"][target]
+    assert label == before
 
 
 def test_labels_say_what_it_is(image, target):
@@ -175,8 +215,6 @@ def test_labels_say_what_it_is(image, target):
 
 def test_the_bill_of_materials_names_what_is_inside(image, target):
     bill = said(image, f"print(open('{BUNDLE}/sbom.cdx.json').read())")
-    lock = (ROOT / "requirements" / f"{LOCKS[target]}.txt").read_text()
-    pinned = dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s\\;]+)", lock, re.MULTILINE))
     listed = {
         re.sub(r"[-_.]+", "-", part["name"]).lower(): part["version"]
         for part in bill["components"]
@@ -186,7 +224,7 @@ def test_the_bill_of_materials_names_what_is_inside(image, target):
 
     assert bill["bomFormat"] == "CycloneDX"
     assert bill["metadata"]["component"]["name"] == "darkroom-" + target
-    assert listed == pinned
+    assert listed == pinned(target)
     assert {"libc6", "libssl3", "zlib1g"} <= debian
     assert not {"python3-pip-whl", "gcc"} & debian
     beside = json.loads((ROOT / "build" / "images" / f"{target}-{OWN}.cdx.json").read_text())
@@ -218,17 +256,27 @@ os._exit(0)
     assert said(image, program, options=("--pids-limit=20",)) < 20
 
 
-def test_the_gateway_says_when_it_is_ready(images):
-    gateway = images["gateway"]
-    started = gateway.run(
-        *("gateway", "serve", "--state", "/state/relay", "--host", "127.0.0.1", "--port", "8400"),
-        options=("--detach", "--rm=false", "--tmpfs=/state:size=16m,mode=0777", "--memory=256m"),
+def test_hub_and_images_have_one_jupyterhub(image_of):
+    """The Hub is its chart's; an image that differs would be started and never answer."""
+    chart = yaml.safe_load((ROOT / "helm" / "gateway" / "Chart.yaml").read_text())
+    program = (
+        "import json; from importlib.metadata import version\n"
+        "print(json.dumps(version('jupyterhub')))"
     )
+    wanted = chart["annotations"]["darkroom/jupyterhub-version"]
+
+    assert [said(image_of(target), program) for target in ("mlflow", "singleuser")] == [wanted] * 2
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_server_answers_and_stops_when_asked(image_of, server):
+    command, options, address = SERVERS[server]
+    started = image_of(server).run(*command, options=("--detach", "--rm=false", *options))
     assert started.returncode == 0, started.stderr
     name = started.stdout.strip()
-    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8400/readyz').status)"
+    ask = f"import urllib.request as u; print(u.urlopen('{address}', timeout=5).status)"
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         answer = ""
         while answer != "200" and time.monotonic() < deadline:
             asked = podman("exec", name, f"{BUNDLE}/venv/bin/python", "-I", "-c", ask)
@@ -236,6 +284,7 @@ def test_the_gateway_says_when_it_is_ready(images):
         assert answer == "200", podman("logs", name).stderr + asked.stderr
         stopped = podman("stop", "--time=20", name)
         assert stopped.returncode == 0, stopped.stderr
+        assert podman("inspect", "--format={{.State.ExitCode}}", name).stdout.strip() == "0"
     finally:
         podman("rm", "--force", "--time=0", name)
 
@@ -252,7 +301,7 @@ def count(data, params):
 """
 
 
-def test_a_job_runs_in_the_runtime(images, tmp_path):
+def test_a_job_runs_in_the_runtime(image_of, tmp_path):
     """The program that the worker starts, on a dataset, with the shipped detector."""
     face = write_face(tmp_path / "data")
     code, out = tmp_path / "job" / "code", tmp_path / "out"
@@ -273,7 +322,7 @@ def test_a_job_runs_in_the_runtime(images, tmp_path):
     out.mkdir()
     out.chmod(0o777)
 
-    run = images["runtime"].run(
+    run = image_of("runtime").run(
         *("-m", "darkroom.runtime", "run"),
         options=(
             f"--volume={tmp_path / 'job'}:/job:ro",
@@ -287,7 +336,7 @@ def test_a_job_runs_in_the_runtime(images, tmp_path):
     assert json.loads((out / "facts").read_bytes())["frames"] == 16
 
 
-def test_the_runtime_sees_what_this_machine_sees(images, tmp_path):
+def test_the_runtime_sees_what_this_machine_sees(image_of, tmp_path):
     """One frame through the shipped int8 detector: the same boxes inside and outside."""
     world = World(domain_recipe("north"))
     frame, _ = world.frame(world.cameras[0].id, 19)
@@ -301,7 +350,7 @@ def test_the_runtime_sees_what_this_machine_sees(images, tmp_path):
         check=True,
         env={"PYTHONPATH": str(ROOT / "src")},
     )
-    there = images["runtime"].run(
+    there = image_of("runtime").run(
         *("/job/worker.py", "litert", "/job/model", "/job/pictures.npz", "0.3"),
         options=(
             f"--volume={worker}:/job/worker.py:ro",
@@ -316,11 +365,12 @@ def test_the_runtime_sees_what_this_machine_sees(images, tmp_path):
     assert inside == outside
 
 
-def test_nothing_private_is_in_an_image(image):
+def test_nothing_private_is_in_an_image(image, target):
     """The context is a list of names: no history, no tests, no keys, no footage."""
     listing = said(image, f"import json, os; print(json.dumps(sorted(os.listdir('{BUNDLE}'))))")
 
-    assert listing == [
-        *("LICENSE", "README.md", "pyproject.toml", "requirements"),
-        *("sbom.cdx.json", "src", "venv"),
-    ]
+    desk = ["data", "notebooks"] if target == "singleuser" else []
+    assert listing == sorted(
+        ["LICENSE", "README.md", "pyproject.toml", "requirements", "sbom.cdx.json", "src", "venv"]
+        + desk
+    )
