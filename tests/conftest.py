@@ -25,6 +25,7 @@ settings.register_profile(
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file stays in one process, for its fixtures; what is alone is one after the other."""
     for item in items:

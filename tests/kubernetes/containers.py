@@ -20,6 +20,7 @@ from darkroom.walls.watch import Watcher
 
 Object = dict[str, Any]
 REPOSITORY = Path(__file__).parents[2]
+CODE = REPOSITORY / "src"  # where the environment of a checkout looks for it
 ETC = {
     "passwd": "root:x:0:0::/:/nonexistent\n",
     "group": "root:x:0:\n",
@@ -214,6 +215,8 @@ def command(
     for mount in spec["volumeMounts"]:
         kind = "--ro-bind" if mount.get("readOnly") else "--bind"
         args += [kind, str(volumes.of(mount)), mount["mountPath"]]
+        if CODE.is_relative_to(mount["mountPath"]):  # a checkout below /tmp
+            args += ["--ro-bind", image["code"], str(CODE)]
     if security["readOnlyRootFilesystem"]:
         args += ["--remount-ro", "/"]
     args += ["--info-fd", str(info), "--chdir", spec.get("workingDir", "/"), "--"]
@@ -238,7 +241,7 @@ def _root(
     shutil.copyfile("/etc/ld.so.cache", etc / "ld.so.cache")
     places = {str(folder): folder for folder in (*folders, Path("/usr/bin"))}
     places[sys.base_prefix] = Path(sys.base_prefix)
-    places[str(REPOSITORY / "src")] = Path(image["code"])  # where the environment looks for it
+    places[str(CODE)] = Path(image["code"])
     places["/opt/darkroom/venv"] = Path(image["venv"])
     places["/opt/darkroom/requirements"] = REPOSITORY / "requirements"
     args = []
