@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -216,7 +216,12 @@ def command(
         kind = "--ro-bind" if mount.get("readOnly") else "--bind"
         args += [kind, str(volumes.of(mount)), mount["mountPath"]]
         if CODE.is_relative_to(mount["mountPath"]):  # a checkout below /tmp
-            args += ["--ro-bind", image["code"], str(CODE)]
+            args += [
+                *_folders([CODE], below=Path(mount["mountPath"])),
+                "--ro-bind",
+                image["code"],
+                str(CODE),
+            ]
     if security["readOnlyRootFilesystem"]:
         args += ["--remount-ro", "/"]
     args += ["--info-fd", str(info), "--chdir", spec.get("workingDir", "/"), "--"]
@@ -244,12 +249,16 @@ def _root(
     places[str(CODE)] = Path(image["code"])
     places["/opt/darkroom/venv"] = Path(image["venv"])
     places["/opt/darkroom/requirements"] = REPOSITORY / "requirements"
-    args = []
-    for parent in sorted({p for place in places for p in Path(place).parents} - {Path("/")}):
-        args += ["--perms", "0755", "--dir", str(parent)]
+    args = _folders(map(Path, places), below=Path("/"))
     for place, folder in places.items():
         args += ["--ro-bind", str(folder), place]
     for link, target in links:
         args += ["--symlink", target, str(link)]
     args += ["--proc", "/proc", "--dev", "/dev", "--bind", str(words), "/dev/termination-log"]
     return [*args, "--remount-ro", "/dev", "--ro-bind", str(etc), "/etc"]
+
+
+def _folders(places: Iterable[Path], *, below: Path) -> list[str]:
+    """Make what leads to some places: bubblewrap itself would close it to others."""
+    parents = {p for place in places for p in place.parents if below in p.parents}
+    return [arg for p in sorted(parents) for arg in ("--perms", "0755", "--dir", str(p))]
