@@ -5,8 +5,10 @@
 One JSON line. Four equal cameras of the synthetic plaza, the shipped detector, one thread
 each. `one_s`: one worker sees all cameras. `two_s`: two workers at a time, two cameras each,
 and the merge of their parts. Both from the start of the first worker to the end of the last,
-walls and interpreter start included, in turns. `speedup` = one_s / two_s. What a run waits
-for before it may be heard of (`node/tick.py`) is left out: it is the same for both.
+walls and interpreter start included, in turns. `speedup` = one_s / two_s. `ceiling` is what
+this machine has to give at that moment: two workers that share nothing, each with the whole
+job, against one of them, 2 * one_s / pair_s. What a run waits for before it may be heard of
+(`node/tick.py`) is left out: it is the same for all.
 """
 
 import json
@@ -75,6 +77,16 @@ class Bench:
             self._task("merge", left, {"merge": ""}, parts=parts)
         seconds = time.perf_counter() - began
         return seconds, sorted(json.loads((left / "counts").read_bytes())["rows"])
+
+    def pair_seconds(self) -> float:
+        """Seconds of two whole jobs side by side."""
+        attempt = Path(tempfile.mkdtemp(dir=self.folder, prefix="pair-"))
+        (whole,) = cut(self.manifest, "camera", 1)
+        began = time.perf_counter()
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(self._run, attempt / "parts" / n, whole) for n in "ab"]:
+                done.result()
+        return time.perf_counter() - began
 
     def _run(self, out: Path, shard: Shard) -> None:
         request = {"entrypoint": self.entrypoint, "merge": "", **shard.to_mapping()}
@@ -157,12 +169,14 @@ def prepared() -> Iterator[Bench]:
 def main() -> None:
     one: list[float] = []
     two: list[float] = []
+    pair: list[float] = []
     with prepared() as bench:
         for _ in range(ROUNDS):  # in turns: what else the machine does hits both
             seconds, alone = bench.seconds(1)
             one.append(seconds)
             seconds, shared = bench.seconds(2)
             two.append(seconds)
+            pair.append(bench.pair_seconds())
             if alone != shared:
                 raise JobFailedError(
                     "two workers counted something else than one",
@@ -171,6 +185,7 @@ def main() -> None:
     line = {
         "bench": "shards",
         "speedup": round(min(one) / min(two), 3),
+        "ceiling": round(2 * min(one) / min(pair), 3),
         "one_s": round(min(one), 2),
         "two_s": round(min(two), 2),
         "cameras": len(CAMERAS),
