@@ -8,7 +8,7 @@ from tests.e2e.conftest import DOMAINS, DemoRun
 from tests.gateway.secrecy import assert_gateway_holds_no
 
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 

@@ -16,7 +16,7 @@ from darkroom.model.withheld import TEXT, TOO_WIDE
 from tests.e2e.conftest import DemoRun
 
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 NOTEBOOKS = (
     "00_start_here",
     "01_the_mock_data",
