@@ -138,10 +138,10 @@ def _run(
                 "carried_model": str(carried),
                 "progress": "lines",
             }
-        case "03_remote_training":  # two thirds of its steps: two cores, four minutes
-            parameters |= {"steps": 80, "progress": "lines"}
+        case "03_remote_training":  # half of its steps: two cores, four minutes
+            parameters |= {"steps": 60, "progress": "lines"}
         case "04_pysyft_client":  # the same work again, so less of it
-            parameters |= {"look_at_every": 5, "steps": 30, "every": 5}
+            parameters |= {"look_at_every": 5, "steps": 20, "every": 5}
         case _:
             parameters["progress"] = "lines"
     return NotebookRun(
