@@ -18,10 +18,10 @@ import pytest
 from darkroom import __version__
 from darkroom.adapters.sandbox.process import FIRST_UID
 from darkroom.adapters.sandbox.uids import reserve
+from tests.kubernetes.tools import CACHE
 
 
 ROOT = Path(__file__).parents[2]
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
 STORE = CACHE / "darkroom" / "images"
 OWN = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
 Run = subprocess.CompletedProcess[str]

@@ -15,7 +15,8 @@ import pytest
 
 from darkroom import __version__
 from darkroom.scene import World
-from tests.images.engine import CACHE, OWN, ROOT, cached, job_user, podman
+from tests.images.engine import OWN, ROOT, cached, job_user, podman
+from tests.kubernetes.tools import CACHE
 from tests.scene.scene_recipes import domain_recipe
 
 
