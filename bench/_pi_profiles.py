@@ -7,6 +7,7 @@ from pathlib import Path
 
 from darkroom.adapters.sandbox.kubernetes.manifest import WORKER_MIB
 from darkroom.model.job import Limits
+from darkroom.node.inspection_limits import inspection_limits
 from tests.helm.chart import Changes, job_template, objects, of_kind
 from tests.helm.sizes import mib, with_cameras
 
@@ -35,8 +36,8 @@ class JobShare:
         return math.ceil(program) + limits.output_mib + self.tmp + WORKER_MIB
 
     def program(self, limits: Limits) -> int:
-        """The most that `memory_mib` of a job may be."""
-        return self.worker - self.pod(0, limits)
+        """The most that `memory_mib` of a job may be, so that it can be run and inspected."""
+        return self.worker - self.pod(0, inspection_limits(limits))
 
     @property
     def workers(self) -> int:

@@ -178,9 +178,9 @@ def test_a_disk_without_room_refuses_new_jobs_and_keeps_the_rest(village):
 
 def test_a_job_that_no_sandbox_here_can_hold_is_refused_at_the_door(village):
     village.in_force()
-    village.oversize = "4096 MiB is too much"
+    village.oversize = lambda _: "4096 MiB is too much"
     refused = village.submitted()
-    village.oversize = ""
+    village.oversize = lambda _: ""
     fits = village.submitted()
 
     assert village.state_of(refused.job_id) == "rejected"
@@ -188,10 +188,28 @@ def test_a_job_that_no_sandbox_here_can_hold_is_refused_at_the_door(village):
     assert village.state_of(fits.job_id) == "screened"
 
 
+def test_a_job_whose_outputs_could_not_be_inspected_here_does_not_run(village):
+    """The inspection has a floor and room for the outputs twice: it may be the larger pod."""
+    village.in_force()
+    asked = spec().limits
+
+    def full(limits):
+        return "" if limits == asked else "too much"
+
+    village.oversize = full
+    refused = village.submitted()
+    village.oversize = lambda _: ""
+    fits = village.submitted()
+
+    assert village.state_of(refused.job_id) == "rejected"
+    assert "inspecting its outputs: too much" in last_state(village, refused.job_id)["reasons"]
+    assert village.state_of(fits.job_id) == "screened"
+
+
 def test_an_approved_job_does_not_start_in_a_house_that_became_too_small(village):
     village.in_force()
     request = village.submitted()
-    village.oversize = "too much"
+    village.oversize = lambda _: "too much"
     village.approve(request)
     village.settle()
 

@@ -159,7 +159,7 @@ class Village:
         self.exchange = Exchange()
         self.sandbox = ScriptedSandbox()
         self.free_bytes = ROOM
-        self.oversize = ""  # what the sandbox says of every job's limits
+        self.oversize = lambda limits: ""  # what the sandbox says of limits
         self.said: list[str] = []
         self.runtimes = {
             "tflite": Runtime(
@@ -211,7 +211,7 @@ class Village:
             free_bytes=lambda: self.free_bytes,
             mock=lambda card: self.mock_face,
             pause=lambda wish, seconds: self.clock.forward(seconds),
-            oversize=lambda _: self.oversize,
+            oversize=lambda limits: self.oversize(limits),  # noqa: PLW0108 - tests change it
             endpoint=PysyftEndpoint(
                 domain="north",
                 pins=self.store.get,

@@ -16,12 +16,12 @@ from darkroom.errors import OutputError
 from darkroom.model.airlock import Airlock
 from darkroom.model.amount import Amount
 from darkroom.model.canonical import digest_bytes
-from darkroom.model.job import JobSpec, Limits
 from darkroom.model.job_record import JobRecord
 from darkroom.model.output import output_to_mapping
 from darkroom.model.withheld import PROBLEMS
 from darkroom.node import words
 from darkroom.node.charge import Charge
+from darkroom.node.inspection_limits import inspection_limits
 from darkroom.node.journal import Journal
 from darkroom.node.laws import Laws
 from darkroom.policy.disclosure import LOG, MAX_LOG, leaving, output_digest
@@ -105,7 +105,7 @@ class Disclosure:
                     "interpreter": runtime.interpreter,
                     "airlock": self._airlock().to_mapping(),
                 },
-                limits=inspection_limits(spec),
+                limits=inspection_limits(spec.limits),
                 out=out,
                 parts=left,
             ),
@@ -248,18 +248,6 @@ class Disclosure:
     def _files(self, record: JobRecord, outputs: Collection[str]) -> dict[str, str]:
         below = self._place(record).relative_to(self._folder.parent)
         return {f"output/{name}": (below / name).as_posix() for name in outputs}
-
-
-def inspection_limits(spec: JobSpec) -> Limits:
-    """Generous for honest outputs of that spec, and bounded."""
-    return Limits(
-        memory_mib=max(1024, min(spec.limits.memory_mib, 3072)),
-        cpu_seconds=120,
-        wall_seconds=120,
-        processes=64,
-        files=256,
-        output_mib=2 * spec.limits.output_mib + 8,
-    )
 
 
 def as_text(log: bytes) -> bytes:

@@ -10,6 +10,7 @@ from darkroom.model.job_record import JobRecord
 from darkroom.model.reviews import Reviews
 from darkroom.model.site_policy import SitePolicy
 from darkroom.node.charge import Charge
+from darkroom.node.inspection_limits import inspection_limits
 from darkroom.node.store import NodeStore
 from darkroom.policy.owner_word import Person, people, read_votes, recount, void
 from darkroom.policy.screening import Knowledge, Verdict, screen
@@ -80,7 +81,7 @@ class Laws:
             environments=self._environments(),
             pending=self._store.count_jobs_of(request.submitter, "screened"),
             spent=self._charge.spent(request, policy) if policy else (),
-            oversize=self._oversize(request.spec.limits),
+            oversize=self._against_size(request.spec.limits),
         )
         return screen(request, submitter, policy, knowledge)
 
@@ -95,9 +96,14 @@ class Laws:
             domain=self._domain,
             datasets=versions,
             environments=self._environments(),
-            oversize=self._oversize(request.spec.limits),
+            oversize=self._against_size(request.spec.limits),
         )
         return screen(request, submitter, self.policy(), knowledge)
+
+    def _against_size(self, job: Limits) -> str:
+        """Why a job cannot be held here; it is no use to run what cannot be inspected then."""
+        against = self._oversize(inspection_limits(job))
+        return self._oversize(job) or (against and f"inspecting its outputs: {against}")
 
     def against_start(self, record: JobRecord) -> str:
         """Why an approved job may not start; "" when it may.
