@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from darkroom.adapters.sandbox.kubernetes.room import NoRoomError
 from darkroom.errors import IsolationError, WorkerLostError
 from tests.kubernetes.machines import phase_of_work, template, wait_until
 from tests.kubernetes.test_cluster import HASTY, LONG, ONE, QUOTA, RIGHTS
 from tests.kubernetes.workshop import ClusterWorkshop
+from tests.runtime.faces import write_face
 from tests.sandbox.workshop import limits
 
 
@@ -142,4 +144,7 @@ def test_a_lost_machine_is_a_lost_worker(shop: ClusterWorkshop) -> None:
         with pytest.raises(WorkerLostError, match="pi-a, which is gone"):
             answer.result(120)
 
-    assert shop.run(ONE)[0].status == "done"
+    with pytest.raises(NoRoomError, match="no machine of this cluster takes the job"):
+        shop.run(ONE)  # its footage lies on the Pi that is gone
+    footage = write_face(shop.cluster.volume("north-footage-pi-b") / "face")
+    assert shop.run(ONE, dataset=footage)[0].status == "done"
