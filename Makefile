@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(NPM_BIN):$(PATH)
 # This checkout, whatever an activated environment or a PYTHONPATH says.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help setup demo up down hub test cluster coverage mutation check fix notebooks bench capacity detector lock clean images arm64
+.PHONY: help setup demo up down hub test cluster coverage mutation check fix notebooks bench soak capacity ctf detector lock clean images arm64
 
 help:
 	@echo "Darkroom: develop models on camera footage that nobody else ever sees."
@@ -72,9 +72,15 @@ bench: setup ## one benchmark, one JSON line: BENCH=roundtrip; without BENCH: wh
 	fi
 	@$(BIN)/python -m bench.$(BENCH) $(ARGS)
 
+soak: setup ## half an hour of mixed load and faults, judged from outside; ARGS="--minutes 3"
+	@$(BIN)/python -m tests.soak $(ARGS)
+
 capacity: setup ## measure what a hostile job gets through the airlock, channel by channel
 	@$(BIN)/python -m tests.attack.channels.measure
 	@$(BIN)/python docs/airlock_capacity.py > docs/airlock-capacity.md
+
+ctf: setup ## capture the flag: steal it from private frames, scored in bits (docs/ctf.md); ARGS=stop
+	@$(BIN)/python -m tests.ctf $(ARGS)
 
 detector: setup ## train the shipped detector from nothing (under 5 minutes)
 	@$(BIN)/python data/models/train.py --out data/models $(ARGS)

@@ -43,7 +43,7 @@ def main() -> None:
     try:
         print(json.dumps(measure(folder, files=given.files, jobs=given.jobs)))
     finally:
-        _remove(folder)
+        remove(folder)
 
 
 def measure(folder: Path, *, files: int, jobs: int) -> dict[str, object]:
@@ -104,7 +104,7 @@ def timed(seconds: list[float]) -> Iterator[None]:
         Intake.take = take  # type: ignore[method-assign]
 
 
-def _remove(folder: Path) -> None:
+def remove(folder: Path) -> None:
     for inner, _, _ in os.walk(folder):  # the code on the shelf is read-only
         Path(inner).chmod(0o700)
     shutil.rmtree(folder)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from darkroom import pysyft as pysyft
+    from darkroom.bootstrap.audit_desk import open_audit as open_audit
     from darkroom.bootstrap.owner import open_desk as open_desk
     from darkroom.bootstrap.owner import open_policy as open_policy
     from darkroom.bootstrap.scientist import connect as connect
@@ -38,6 +39,7 @@ _EXPORTS: dict[str, tuple[str, str]] = {
     "job": ("darkroom.scientist.job", "job"),
     "open_desk": ("darkroom.bootstrap.owner", "open_desk"),
     "open_policy": ("darkroom.bootstrap.owner", "open_policy"),
+    "open_audit": ("darkroom.bootstrap.audit_desk", "open_audit"),
     "pictures": ("darkroom.display.pictures", ""),
     "plots": ("darkroom.display.plots", ""),
     "pysyft": ("darkroom.pysyft", ""),

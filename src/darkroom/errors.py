@@ -128,6 +128,12 @@ class EnvelopeError(TrustError):
     code = "envelope"
 
 
+class ForkError(TrustError):
+    """Two signed heads of one audit log cannot both be true."""
+
+    code = "fork"
+
+
 class IsolationError(DarkroomError):
     """This machine cannot contain a job; the node refuses to run any."""
 

@@ -1,4 +1,4 @@
-"""What the outside must satisfy: every Protocol, as a written contract.
+"""What the outside must satisfy, as written contracts; that of the run log is `run_log`.
 
 One conformance suite per port runs on every adapter (`tests/conformance/`). Adapters turn
 every foreign exception into one of `darkroom.errors`.
@@ -134,6 +134,32 @@ class Relay(Protocol):
 
     def cards(self, domain: str) -> list[Statement]:
         """The cards of a domain."""
+        ...
+
+    def witness(self, head: Statement, *, since: int, proof: Sequence[bytes]) -> None:
+        """Show a head of our audit log. The same again: nothing happens.
+
+        Args:
+            head: signed with our keys of today, of kind `audit-head`.
+            since: size of the head that the proof starts from: that of `last_head`.
+            proof: RFC 9162 §2.1.4, that the log only grew since.
+
+        Raises:
+            ForkError: it did not; the gateway keeps both heads as evidence.
+            SpecError: it knows another last head than the proof starts from.
+        """
+        ...
+
+    def last_head(self, domain: str) -> Statement | None:
+        """The last head that the gateway was shown of a domain; a hint until verified."""
+        ...
+
+    def heads(self, domain: str) -> list[Statement]:
+        """The heads that the gateway keeps of a domain, oldest first; not verified."""
+        ...
+
+    def forks(self, domain: str) -> list[tuple[Statement, Statement]]:
+        """Heads that it refused, each after the one that it held against it; not verified."""
         ...
 
     def admit(self, sender: str) -> None:
@@ -355,49 +381,5 @@ class Sandbox(Protocol):
         Raises:
             IsolationError: the sandbox could not be set up; the program did not start.
             WorkerLostError: the machine that it ran on is gone, and its outputs with it.
-        """
-        ...
-
-
-# ----------------------------------------------------------------------------------- run log
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
-    """What the run log keeps about one result.
-
-    Attributes:
-        key: unique; writing the same key again changes nothing.
-        name: readable, for instance `count people · north`.
-        tags: strings; `privacy` is never blank.
-        inputs: dataset name -> (version digest, context such as `north/private`).
-        metrics: name -> values in step order.
-        files: artifact path -> bytes (plots as PNG, tables as JSON, models).
-        children: one per domain.
-        succeeded: whether what it tells of went through; shown as failed otherwise.
-    """
-
-    key: str
-    name: str
-    description: str
-    experiment: str
-    tags: dict[str, str]
-    params: dict[str, str] = field(default_factory=dict)
-    inputs: dict[str, tuple[str, str]] = field(default_factory=dict)
-    metrics: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    files: dict[str, bytes] = field(default_factory=dict)
-    model: dict[str, Any] | None = None
-    children: tuple["RunRecord", ...] = ()
-    succeeded: bool = True
-
-
-class RunLog(Protocol):
-    """MLflow, or what stands for it. Written by the scientist's side only."""
-
-    def write(self, record: RunRecord) -> str:
-        """Write a record with its children; the address of the parent run for people.
-
-        Raises:
-            UnreachableError: not answered; the caller keeps the record and retries.
         """
         ...

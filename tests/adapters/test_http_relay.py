@@ -447,3 +447,62 @@ def test_plain_http_stays_on_this_machine_unless_it_is_said(keyring):
         HttpRelay("http://gateway:8400", keyring, SystemClock())
     HttpRelay("http://gateway:8400", keyring, SystemClock(), allow_plain_http=True).close()
     HttpRelay("https://gateway.example.org", keyring, SystemClock()).close()
+
+
+# ------------------------------------------------------------- numbers and texts that break
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        b'{"token": "t", "expires_in": 1' + b"0" * 400 + b"}",
+        b'{"token": "t", "expires_in": 1e400}',
+        b'{"token": "t", "expires_in": NaN}',
+        b'{"token": "\\ud800", "expires_in": 60}',
+        b'{"token": "\\u00e9", "expires_in": 60}',
+        b'{"token": "t\\r\\nx: y", "expires_in": 60}',
+    ],
+)
+def test_a_session_that_nobody_can_count_with_is_a_strange_answer(
+    script, relay, monkeypatch, session
+):
+    plainly = script.next_answer
+    monkeypatch.setattr(
+        script,
+        "next_answer",
+        lambda method, path: (200, {}, session) if path == "/v1/login" else plainly(method, path),
+    )
+    script.say({"senders": []})
+
+    with pytest.raises(UnreachableError):
+        relay.admitted()
+
+
+@pytest.mark.parametrize("number", [b"1" + b"0" * 400, b"NaN", b"-1e999", b"9223372036854775808"])
+def test_a_parcel_with_a_number_beyond_all_is_a_strange_answer(script, relay, number):
+    parcel = (
+        b'{"cursor": 1, "id": "a", "sender": "b", "sent_at": %s, "envelope": "", "bounced": ""}'
+    )
+    script.say(b'{"parcels": [%s], "more": false}' % (parcel % number))
+
+    with pytest.raises(UnreachableError):
+        relay.receive(wait=0)
+
+
+@pytest.mark.parametrize("asked", ["nan", "-nan", "-5", "inf", "1e999"])
+def test_no_pause_that_a_gateway_asks_for_is_one_that_cannot_be_slept(script, keyring, asked):
+    pauses: list[float] = []
+    script.say({}, status=503, **{"retry-after": asked})
+    script.say({"senders": []})
+    with HttpRelay(script.address, keyring, SystemClock(), pause=pauses.append) as relay:
+        assert relay.admitted() == []
+
+    assert len(pauses) == 1
+    assert 0.0 < pauses[0] <= 5.0
+
+
+@pytest.mark.parametrize("message", [["x"], 5, {"a": 1}, None, ""])
+def test_a_refusal_without_words_is_no_refusal_of_a_gateway(message):
+    body = json.dumps({"code": "trust", "message": message}).encode()
+
+    assert type(error_of(403, body)) is UnreachableError

@@ -16,7 +16,7 @@ import pytest
 
 from darkroom.adapters.mlflow import MlflowRunLog
 from darkroom.errors import StateError, UnreachableError
-from darkroom.ports import RunRecord
+from darkroom.run_log import RunRecord
 from darkroom.scientist.record import decode_record, encode_record
 
 
@@ -179,6 +179,35 @@ def test_a_model_is_logged_with_a_signature_and_runs_again(store, client, artifa
     assert all(len(values) == 2 for values in answer.values())
 
 
+def test_a_registered_version_says_which_receipt_it_comes_from_and_is_made_once(
+    store, client, artifacts, tmp_path
+):
+    data = zlib.decompress(base64.b64decode(TINY_TFLITE))
+    model = {
+        "name": "detector", "domain": "south", "format": "tflite",
+        "digest": "sha256:" + "3" * 64, "data": data, "input_shape": None,
+        "register": "people", "tags": {"receipt": "sha256:" + "4" * 64, "receipt.head_size": "12"},
+        "files": {"receipt.json": b"{}"},
+    }  # fmt: skip
+    record = a_record(experiment=artifacts, model=model)
+    address = MlflowRunLog(store).write(decode_record(encode_record(record)))
+    parent = next(r for r in runs_of(client, artifacts) if r.info.run_id in address)
+    client.set_tag(parent.info.run_id, "darkroom.complete", "false")  # cut off at the end
+    MlflowRunLog(store).write(record)
+
+    (version,) = client.search_model_versions("name = 'people'")
+    assert MlflowRunLog(store).registered(record.key, "people") == str(version.version) == "1"
+    assert MlflowRunLog(store).registered("another", "people") == ""
+    experiment = client.get_experiment_by_name(artifacts)
+    (logged,) = client.search_logged_models([experiment.experiment_id])
+    for tags in (version.tags, logged.tags):
+        assert tags["receipt"] == "sha256:" + "4" * 64
+        assert (tags["receipt.head_size"], tags["domain"]) == ("12", "south")
+    assert version.run_id == parent.info.run_id
+    (receipt,) = tmp_path.rglob("receipt.json")  # beside the weights
+    assert receipt.read_bytes() == b"{}"
+
+
 def test_a_file_that_is_no_model_is_refused_and_kept(store, artifacts):
     from darkroom.errors import ModelRefusedError
 
@@ -310,3 +339,45 @@ def test_a_real_server_that_is_down_and_then_up(server_plan):
         assert MlflowRunLog(uri).write(a_record()) == address
     finally:
         stop(process)
+
+
+# --------------------------------------------------------------------------------- forgotten
+
+
+def test_what_came_from_forgotten_footage_is_tagged_and_nothing_else(store, client, artifacts):
+    """The run, its parent, the logged model, and each version of it by whomever registered."""
+    data = zlib.decompress(base64.b64decode(TINY_TFLITE))
+    digest, other = "sha256:" + "5" * 64, "sha256:" + "6" * 64
+    log = MlflowRunLog(store)
+    for key, sha256, name in (("bad", digest, "crowd"), ("good", other, "lone")):
+        model = {
+            "name": "detector", "domain": "south", "format": "tflite", "digest": sha256,
+            "data": data, "input_shape": None, "register": name,
+        }  # fmt: skip
+        children = (replace(a_record().children[0], key=f"{key}-south", experiment=artifacts),)
+        log.write(a_record(key=key, experiment=artifacts, model=model, children=children))
+    (made,) = client.search_model_versions("name = 'crowd'")
+    client.create_registered_model("theirs")  # somebody else builds on it
+    client.create_model_version("theirs", made.source, tags={"digest": digest})
+
+    tags = {"stale": "true", "stale.reason": "footage was forgotten"}
+    for _ in range(2):
+        log.mark_stale(["bad", "bad-south", "never-written"], models=[digest], tags=tags)
+
+    runs = {r.data.tags["darkroom.key"]: r.data.tags for r in runs_of(client, artifacts)}
+    for key in ("bad", "bad-south"):
+        assert {name: runs[key][name] for name in tags} == tags
+    for key in ("good", "good-south"):
+        assert "stale" not in runs[key]
+    for name, marked in (("crowd", True), ("theirs", True), ("lone", False)):
+        (version,) = client.search_model_versions(f"name = '{name}'")
+        assert ("stale" in version.tags) is marked
+    experiment = client.get_experiment_by_name(artifacts)
+    logged = client.search_logged_models([experiment.experiment_id])
+    assert {m.tags["digest"]: "stale" in m.tags for m in logged} == {digest: True, other: False}
+
+
+def test_a_server_that_is_away_is_told_later():
+    uri = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(UnreachableError):
+        MlflowRunLog(uri).mark_stale(["key"], models=[], tags={"stale": "true"})

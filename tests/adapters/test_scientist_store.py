@@ -154,6 +154,11 @@ def test_a_home_of_the_version_before_keeps_what_it_has(path):
     store.close()
     with sqlite3.connect(path) as db:  # as the first version left it
         db.execute("DROP TABLE quote")
+        db.execute("DROP TABLE messages")
+        db.execute("DROP TABLE seen_head")
+        db.execute("DROP TABLE stale")
+        db.execute("DROP TABLE registered")
+        db.execute("ALTER TABLE result DROP COLUMN receipt")
         db.execute("PRAGMA user_version = 1")
     db.close()
 

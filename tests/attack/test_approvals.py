@@ -4,15 +4,19 @@ from dataclasses import replace
 
 import pytest
 
+from darkroom.adapters.pysyft.keyring import SycKeyring
+from darkroom.adapters.sqlite.reviews import SqliteReviews
 from darkroom.model.airlock import Airlock
 from darkroom.model.approval_rule import Allowed, ApprovalRule
+from darkroom.model.identity import PublicIdentity
 from darkroom.model.output import Table
 from darkroom.model.reviews import Reviewer, Reviews
-from darkroom.node import laws, review
+from darkroom.model.site_policy import Grant
+from darkroom.node import review
 from darkroom.node.laws import Laws
 from darkroom.policy import owner_word
 from darkroom.policy.owner_word import DAY
-from tests.node.village import card_of, rule, spec
+from tests.node.village import Person, card_of, rule, spec
 
 
 @pytest.fixture
@@ -54,13 +58,7 @@ def says_yes(village, person, request, **more):
 def test_where_nobody_asks_who_submitted_a_reviewer_approves_their_own(
     village, mallory, monkeypatch
 ):
-    honest = owner_word.people
-    monkeypatch.setattr(
-        laws, "people",
-        lambda owner, reviews: {
-            name: replace(person, scientist="") for name, person in honest(owner, reviews).items()
-        },
-    )  # fmt: skip
+    monkeypatch.setattr(owner_word, "is_author", lambda *_: False)
     with_reviewer(village, mallory)
     request = village.submitted()
     says_yes(village, mallory, request)
@@ -86,6 +84,79 @@ def test_one_person_is_not_two_however_often_they_say_it(village, mallory):
         says_yes(village, mallory, request)
 
     assert village.state_of(request.job_id) == "screened"
+
+
+@pytest.fixture
+def twins(village):
+    """One person with one set of recovery words under three names."""
+    words = SycKeyring.generate("erin", "owner").recovery_words
+    people = []
+    for name, role in (("erin", "owner"), ("ezra", "owner"), ("eve", "scientist")):
+        ring = SycKeyring.recover(words, name, role)
+        person = Person(ring, village.exchange, village.clock, village.alice.pins)
+        person.relay.admit("north")
+        people.append(person)
+    return people
+
+
+def with_twins(village, people, **more):
+    reviewers = tuple(
+        Reviewer(name=person.name, fingerprint=person.keyring.identity.fingerprint)
+        for person in people
+    )
+    grants = tuple(
+        Grant(scientist=name, datasets=("plaza",), tiers=("reviewed",)) for name in ("alice", "eve")
+    )
+    policy = village.policy(grants=grants, reviews=Reviews(reviewers=reviewers, **more))
+    village.owner.say(
+        "owner.policy",
+        {
+            "policy": village.owner.keyring.sign("policy", policy.to_mapping()).to_mapping(),
+            "identities": [person.keyring.identity.to_mapping() for person in people],
+        },
+    )
+    village.settle()
+
+
+@pytest.mark.attack("T19", control="off")
+def test_where_names_are_counted_one_person_is_two_reviewers(village, twins, monkeypatch):
+    monkeypatch.setattr(SqliteReviews, "keys_of", lambda *_: frozenset())
+    monkeypatch.setattr(review.Review, "_reviewers", honest_but_for_keys)
+    erin, ezra, _ = twins
+    with_twins(village, (erin, ezra), code=2)
+    request = village.submitted()
+    for person in (erin, ezra):
+        says_yes(village, person, request)
+
+    assert village.state_of(request.job_id) == "produced"
+
+
+def honest_but_for_keys(self, _policy, identities):
+    found = [PublicIdentity.from_mapping(value) for value in identities]
+    return [identity for identity in found if self._store.get(identity.name) is None]
+
+
+@pytest.mark.attack("T19", control="on")
+def test_one_persons_keys_under_two_names_make_no_two_reviewers(village, twins):
+    erin, ezra, _ = twins
+    with_twins(village, (erin, ezra), code=2)
+
+    assert village.store.policy() is None
+
+
+@pytest.mark.attack("T19", control="on")
+def test_a_second_name_with_the_reviewers_keys_does_not_get_its_job_approved(village, twins):
+    erin, _, eve = twins
+    village.store.pin(eve.keyring.identity)
+    village.relay.admit("eve")
+    with_twins(village, (erin,))
+    request = village.request(eve)
+    village.submit(request, eve)
+    village.settle()
+    says_yes(village, erin, request)
+
+    assert village.state_of(request.job_id) == "screened"
+    assert erin.letters("review.request") == []
 
 
 # ---------------------------------------------------------------------------------- stale

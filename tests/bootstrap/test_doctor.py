@@ -95,7 +95,7 @@ def test_a_node_in_order(node):
     found = look_at(node)
 
     assert {name: f.level for name, f in found.items()} == {
-        "domain.yaml": "ok", "folder": "ok", "keys": "ok", "database": "ok", "owner": "ok",
+        "domain.yaml": "ok", "folder": "ok", "keys": "ok", "database": "ok", "state": "ok", "owner": "ok",
         "policy": "ok", "datasets": "warn", "memory": "ok", "gateway": "fail",
     }  # fmt: skip
     assert "did not answer" in found["gateway"].what

@@ -16,14 +16,18 @@ from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.bootstrap.gateway import S3Place
 from darkroom.errors import (
+    ForkError,
     NameTakenError,
     QuotaError,
     TrustError,
     UnknownNameError,
 )
 from darkroom.model.dataset import Camera, DatasetCard
+from darkroom.model.merkle import leaf_hash
+from darkroom.model.tree_head import KIND, LedgerMark, TreeHead
 from tests.conformance.s3_server import s3_server  # noqa: F401
 from tests.gateway.serving import SkewedClock, serving
+from tests.model.trees import root_of
 
 
 _numbers = itertools.count()
@@ -359,6 +363,35 @@ def test_each_owner_has_a_namespace(parties):
     assert data == parties.north.get_blob(parties.n, address)
     with pytest.raises(UnknownNameError):
         parties.north.get_blob(parties.a, address)
+
+
+# --------------------------------------------------------------------- heads of a log
+
+
+def test_heads_of_a_log_are_taken_from_its_domain_and_shown_to_all(parties):
+    leaf = leaf_hash(b"1")
+    ledger = LedgerMark(number=0, chain="0" * 64)
+
+    def head(leaves, at=1.0):
+        root = root_of(leaves).hex()
+        made = TreeHead(
+            domain=parties.n, epoch=1, size=len(leaves), root=root, at=at, ledger=ledger
+        )
+        return parties.keys.north.sign(KIND, made.to_body())
+
+    first, later = head([leaf]), head([leaf, leaf])
+    parties.north.witness(first, since=0, proof=())
+    parties.north.witness(later, since=1, proof=(leaf,))
+    parties.north.witness(later, since=1, proof=(leaf,))
+    with pytest.raises(ForkError):
+        parties.north.witness(head([leaf]), since=1, proof=())
+    with pytest.raises(TrustError):
+        parties.alice.witness(later, since=1, proof=(leaf,))
+
+    assert parties.alice.last_head(parties.n) == later
+    assert parties.alice.heads(parties.n) == [first, later]
+    assert parties.alice.forks(parties.n) == [(later, first)]
+    assert parties.alice.last_head(parties.a) is None
 
 
 # ------------------------------------------------------------------------------- clock

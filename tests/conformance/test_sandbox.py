@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -199,15 +198,15 @@ def test_nothing_is_left_for_the_next_job(workshop: Workshop) -> None:
 
 
 def test_jobs_run_side_by_side_and_more_wait(workshop: Workshop) -> None:
-    body = "import time; time.sleep(0.4); return {'result': {'n': 1}}"
+    body = "import time; t = time.monotonic(); time.sleep(0.4); return {'result': {'n': t}}"
     with ThreadPoolExecutor(8) as pool:
-        begin = time.monotonic()
-        outcomes = list(pool.map(lambda _: workshop.run(body)[0], range(8)))
-        seconds = time.monotonic() - begin
+        runs = list(pool.map(lambda _: workshop.run(body), range(8)))
 
-    assert [o.status for o in outcomes] == ["done"] * 8
-    # four slots: two rounds
-    assert 0.8 <= seconds < 4 + in_pods(workshop) * 3 * POD_SECONDS
+    assert [outcome.status for outcome, _ in runs] == ["done"] * 8
+    begins = sorted(json.loads((out / "result").read_bytes())["n"] for _, out in runs)
+    together = [sum(b <= at < b + 0.4 for b in begins) for at in begins]
+    assert max(together) >= 2
+    assert in_pods(workshop) or max(together) <= 4  # slots; a cluster's are its quota
 
 
 def test_merge_and_inspect_run_inside_too(workshop: Workshop) -> None:

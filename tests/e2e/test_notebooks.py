@@ -25,6 +25,7 @@ NOTEBOOKS = (
     "04_pysyft_client",
     "11_policy_and_budget",
     "12_try_to_steal_a_frame",
+    "20_the_auditors_desk",
 )
 NOT_DECLARED = "returned something else than the outputs it declares"
 
@@ -97,6 +98,23 @@ def test_what_an_owner_let_through_was_paid_for(theft):
     assert before["week"] - after["week"] == theft["price_bits"]
 
 
+def test_an_auditor_traces_the_model_and_finds_what_the_notebook_forged(demo_run: DemoRun):
+    found = json.loads((demo_run.root / "reports" / "20_the_auditors_desk.json").read_text())
+    assert (found["audited"], found["holds"], found["receipts"]["refused"]) == ("south", True, 0)
+    assert found["model"] == demo_run.report["training"]["model_digest"]
+    assert found["used_again"] == ["compare"]
+    entry, doubt = found["forged_entry"], found["first_in_doubt"]
+    assert all(entries[0] == entry for entries in doubt["careless"].values())
+    assert doubt["careful"].pop("the file itself") == doubt["torn"].pop("the file itself") == []
+    assert len(doubt["careful"]) == len(doubt["torn"]) == 2  # gateway, receipts
+    assert all(0 < entries[0] <= entry for entries in doubt["careful"].values())
+    assert all(entries[0] == entry for entries in doubt["torn"].values())
+    assert sorted(found["forged_receipts"]) == [
+        "another-name.receipt.json", "lower-price.receipt.json", "stranger.receipt.json",
+    ]  # fmt: skip
+    assert found["erased"] == {"told": True, "silent": entry}
+
+
 def test_results_survive_the_kernel_and_a_restart_of_everything(
     demo_run: DemoRun, reopened: LocalStack
 ):
@@ -113,7 +131,9 @@ def test_a_job_waits_for_the_owner_who_decides_in_a_notebook(reopened: LocalStac
     while submission.state["east"] != "screened":
         submission.wait(timeout=1)
     assert any("review approve" in line for line in submission.advice())
-    for number, parameters in enumerate(({"verdict": "approve"}, {"letting_go": "release"})):
+    question = "Why the frames and not the minutes?"
+    steps = ({"question": question}, {"verdict": "approve"}, {"letting_go": "release"})
+    for number, parameters in enumerate(steps):
         report = tmp_path / f"{number}.json"
         run_notebook(
             NotebookRun(
@@ -128,8 +148,14 @@ def test_a_job_waits_for_the_owner_who_decides_in_a_notebook(reopened: LocalStac
             )
         )
         decided = json.loads(report.read_text())["decided"]
+        if number == 0:
+            assert decided == []
+            while not submission.questions["east"]:
+                submission.wait(timeout=1)
+            assert [said.text for said in submission.questions["east"]] == [question]
+            continue
         assert len(decided) == 1
-        wanted = "produced" if number == 0 else "released"
+        wanted = "produced" if number == 1 else "released"
         while submission.state["east"] != wanted:
             submission.wait(timeout=1)
     assert submission.results["east"]["facts"]["frames"] > 0

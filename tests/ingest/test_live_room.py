@@ -63,6 +63,9 @@ class Register:
     def gone(self, dataset, version):
         self.lost.append(version)
 
+    def forgets(self):
+        return ()
+
     def held(self):
         return self.needed
 

@@ -14,7 +14,7 @@ import yaml
 
 from darkroom.adapters.sandbox.kubernetes.follow import Patience
 from darkroom.adapters.sandbox.kubernetes.manifest import job_name
-from darkroom.bootstrap import cluster_sandbox, node
+from darkroom.bootstrap import cluster_sandbox, environments
 from darkroom.config import domain_config
 from darkroom.errors import IsolationError, SpecError, UnreachableError, WorkerLostError
 from darkroom.ports import SandboxTask
@@ -346,7 +346,7 @@ def test_sandbox_yaml_makes_the_sandbox_of_a_node(
     said: list[str] = []
     with contextlib.ExitStack() as closing:
         found = cluster_sandbox.open_cluster_sandbox(
-            path, domain, lock=node.lock_of, closing=closing, say=said.append
+            path, domain, lock=environments.lock_of, closing=closing, say=said.append
         )
 
         assert found.sandbox.probe().fit
@@ -383,7 +383,7 @@ def test_a_loosened_template_is_refused_with_its_line(
         cluster_sandbox.open_cluster_sandbox(
             tmp_path / "sandbox.yaml",
             domain,
-            lock=node.lock_of,
+            lock=environments.lock_of,
             closing=contextlib.ExitStack(),
             say=print,
         )

@@ -12,9 +12,11 @@ from typing import Any
 
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.errors import (
+    ForkError,
     IsolationError,
     NameTakenError,
     QuotaError,
+    SpecError,
     TrustError,
     UnknownNameError,
     UnreachableError,
@@ -22,6 +24,9 @@ from darkroom.errors import (
 from darkroom.model.handover import Former, Handover, follow
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.output import output_from_mapping
+from darkroom.model.statement import Statement
+from darkroom.model.tree_head import TreeHead
+from darkroom.policy.witness import rule
 from darkroom.ports import Isolation, Outcome, Parcel, SandboxTask
 from darkroom.runtime import inspection
 from darkroom.runtime.merge import merge_outputs
@@ -61,6 +66,8 @@ class Exchange:
     blobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
     cards: dict[tuple[str, str], Any] = field(default_factory=dict)
     profiles: dict[str, Any] = field(default_factory=dict)
+    heads: dict[str, list[Statement]] = field(default_factory=dict)
+    forks: list[tuple[Statement, Statement]] = field(default_factory=list)
     full: set[str] = field(default_factory=set)
     cursor: int = 0
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -117,6 +124,27 @@ class MemoryRelay:
 
     def cards(self, domain: str) -> list[Any]:
         return [c for (d, _), c in sorted(self._call().cards.items()) if d == domain]
+
+    def witness(self, head: Statement, *, since: int, proof) -> None:
+        held = self._call().heads.setdefault(self._name, [])
+        last = TreeHead.from_body(held[-1].body) if held else None
+        ruling = rule(last, TreeHead.from_body(head.body), since, proof)
+        if ruling.fork:
+            self._at.forks.append((held[-1], head))
+            raise ForkError(ruling.against, next_step="look")
+        if ruling.against:
+            raise SpecError(ruling.against, next_step="ask again")
+        if ruling.new:
+            held.append(head)
+
+    def last_head(self, domain: str) -> Statement | None:
+        return next(reversed(self._call().heads.get(domain, ())), None)
+
+    def heads(self, domain: str) -> list[Statement]:
+        return list(self._call().heads.get(domain, ()))
+
+    def forks(self, domain: str) -> list[tuple[Statement, Statement]]:
+        return [both for both in self._call().forks if both[0].body["domain"] == domain]
 
     def admit(self, sender: str) -> None:
         self._call().admitted.setdefault(self._name, set()).add(sender)

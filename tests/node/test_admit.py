@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from darkroom.model.output import Table
 from darkroom.node import admit
 from tests.node.village import CODE, FILES, keys, rule, spec
 
@@ -163,6 +164,19 @@ def test_what_is_no_submission_is_refused_and_the_next_one_is_taken(village, bod
     named = body.get("request", {})
     if isinstance(named, dict) and named.get("job_id") == "0" * 32:
         assert last_state(village, "0" * 32)["state"] == "rejected"
+
+
+def test_a_declaration_that_no_receipt_could_show_is_refused(village):
+    village.in_force()
+    texts = tuple(f"{n:080}" for n in range(256))
+    columns = {f"c{n}": "text" for n in range(8)}
+    wide = Table(columns=columns, max_rows=1, labels=dict.fromkeys(columns, texts))
+    village.submit(village.request(spec=spec(outputs={"counts": wide})))
+    village.settle()
+
+    assert village.store.jobs() == []
+    ((_, _, why),) = village.store.quarantined()
+    assert "declaration is too long" in why
 
 
 def test_a_disk_without_room_refuses_new_jobs_and_keeps_the_rest(village):

@@ -241,17 +241,67 @@ def test_a_reviewer_who_is_the_submitter_under_another_name_is_neither_asked_nor
 
 
 def test_the_same_key_under_two_names_is_one_person(village, carol):
-    reviews = replace(two(carol), code=1)
-    in_force(village, carol, reviews)
+    in_force(village, carol, replace(two(carol), code=1))
+    also(village, "alice", carol)
     request = village.submitted()
-    known = village.store.get("alice")
-    same = replace(known, statement_key=carol.keyring.identity.statement_key)
-    original = village.store.get
-    village.store.get = lambda name: same if name == "alice" else original(name)
     votes(village, carol, request)
-    village.store.get = original
 
     assert village.state_of(request.job_id) == "screened"
+    assert carol.letters("review.request") == []
+
+
+def test_two_names_with_one_key_are_not_put_in_force_as_two_reviewers(village, carol):
+    also(village, "olga", carol)
+    in_force(village, carol, two(carol))
+
+    assert village.store.policy() is None
+    assert any("one person has one vote" in n.body["text"]
+               for n in village.owner.letters("owner.notice"))  # fmt: skip
+
+
+def test_a_second_name_that_turns_out_to_be_the_same_person_does_not_make_two(village, carol):
+    in_force(village, carol, two(carol))
+    request = village.submitted()
+    also(village, "olga", carol)  # seen after the policy was signed
+    votes(village, village.owner, request)
+    votes(village, carol, request)
+
+    assert village.state_of(request.job_id) == "screened"
+    assert [vote["by"] for vote in village.job(request.job_id).votes] == ["carol"]
+
+
+def test_votes_on_code_are_none_on_outputs(village, carol):
+    in_force(village, carol, replace(two(carol), code=1, release=2))
+    request = village.submitted()
+    votes(village, carol, request)
+    (asked,) = carol.letters("release.request", request.job_id)
+    votes(village, village.owner, request, "release", "output", asked.body["output_digest"])
+    assert village.state_of(request.job_id) == "produced"
+    votes(village, carol, request, "release", "output", request.job_digest)
+    assert village.state_of(request.job_id) == "produced"
+    votes(village, carol, request, "release", "output", asked.body["output_digest"])
+
+    assert village.job(request.job_id).released_by == "olga, carol"
+
+
+def test_a_reviewer_who_left_the_policy_and_is_back_is_asked_again(village, carol):
+    in_force(village, carol, two(carol))
+    request = village.submitted()
+    votes(village, carol, request)
+    in_force(village, None, Reviews(), version=2)
+    in_force(village, None, two(carol), version=3)
+    votes(village, village.owner, request)
+
+    assert village.state_of(request.job_id) == "screened"
+    assert len(carol.letters("review.request", request.job_id)) == 2
+    votes(village, carol, request)
+    assert village.state_of(request.job_id) == "produced"
+
+
+def also(village, name, person):
+    """The node saw the keys of that person under another name, once."""
+    key = person.keyring.identity.statement_key
+    village.store._write("INSERT INTO statement_keys VALUES (?, ?)", name, key)
 
 
 def test_a_reviewer_that_the_policy_no_longer_names_is_not_heard(village, carol):

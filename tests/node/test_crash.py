@@ -195,6 +195,7 @@ def test_a_job_that_kills_its_node_three_times_fails(village):
         assert village.state_of(request.job_id) == "running"
         village.restart()
         assert village.job(request.job_id).attempts == attempt + 1
+        village.poll()  # a new process asks first whether its state is the newest
 
     village.sandbox.inside = lambda *_: None
     village.settle()

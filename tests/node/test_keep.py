@@ -5,7 +5,8 @@ import json
 import pytest
 
 from darkroom.errors import StateError
-from darkroom.node.keep import MAX_POLICY, TIDY_EVERY
+from darkroom.node.keep import TIDY_EVERY
+from darkroom.node.letter_box import MAX_FILE
 
 
 def leave(village, policy, signer=None):
@@ -54,7 +55,7 @@ def test_what_names_no_policy_is_not_put_in_force(village):
 def test_a_file_too_large_for_a_policy_is_not_even_read(village):
     leave(village, village.policy(1))
     with (village.state / "policy.signed.json").open("a") as file:
-        file.write(" " * MAX_POLICY)
+        file.write(" " * MAX_FILE)
     village.settle()
 
     assert village.store.policy() is None

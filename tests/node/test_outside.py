@@ -10,11 +10,21 @@ import pytest
 
 from darkroom.adapters.sandbox.process import ProcessSandbox
 from darkroom.adapters.sandbox.runtimes import describe_runtime
-from darkroom.errors import NameTakenError, QuotaError, TrustError, UnknownNameError
+from darkroom.errors import (
+    ForkError,
+    NameTakenError,
+    QuotaError,
+    SpecError,
+    TrustError,
+    UnknownNameError,
+)
 from darkroom.model.job import Limits
+from darkroom.model.merkle import consistency_proof, leaf_hash
 from darkroom.model.output import Scalars, output_to_mapping
+from darkroom.model.tree_head import KIND, LedgerMark, TreeHead
 from darkroom.ports import SandboxTask
 from tests.gateway.serving import serving
+from tests.model.trees import root_of
 from tests.node.outside import Exchange, ScriptedSandbox
 from tests.node.village import CODE, keys, tiny_footage
 
@@ -40,6 +50,37 @@ def relays(request, tmp_path):
         yield client, alice, north
         for relay in opened:
             relay.close()
+
+
+def test_a_relay_is_a_witness_of_heads(relays):
+    client, _, north = relays
+    relay = client(north)
+    relay.register(north.identity)
+    leaves = [leaf_hash(b"%d" % n) for n in range(9)]
+
+    def head(size, leaves=leaves):
+        root = root_of(leaves[:size]).hex()
+        ledger = LedgerMark(number=0, chain="0" * 64)
+        made = TreeHead(domain="north", epoch=1, size=size, root=root, at=1.0, ledger=ledger)
+        return north.sign(KIND, made.to_body())
+
+    def proof(first, second):
+        return consistency_proof(
+            first, second, lambda level, at: root_of(leaves[at << level : (at + 1) << level])
+        )
+
+    assert relay.last_head("north") is None
+    relay.witness(head(4), since=0, proof=())
+    relay.witness(head(4), since=0, proof=())
+    with pytest.raises(SpecError):
+        relay.witness(head(9), since=3, proof=proof(3, 9))
+    relay.witness(head(9), since=4, proof=proof(4, 9))
+    other = head(9, leaves[::-1])
+    with pytest.raises(ForkError):
+        relay.witness(other, since=9, proof=())
+    assert relay.heads("north") == [head(4), head(9)]
+    assert relay.last_head("north") == head(9)
+    assert relay.forks("north") == [(head(9), other)]
 
 
 def test_a_relay(relays):

@@ -27,6 +27,7 @@ def test_the_profile_and_the_cards_are_signed_and_published(village):
         "limits": village.policy().to_mapping()["limits"],
         "airlock": village.policy().airlock.to_mapping(),
         "unfit": "",
+        "waiting": "",
         "pysyft": {
             "version": "0.10.0",
             "models": {"detector.tflite": {"sha256": digest_bytes(MODEL), "size": len(MODEL)}},

@@ -9,6 +9,7 @@ from darkroom.model.handover import signer_of
 from darkroom.model.letter import Letter
 from darkroom.model.outgoing import Outgoing
 from darkroom.model.reviews import Reviewer, Reviews
+from darkroom.model.site_policy import Grant
 from darkroom.model.statement import Statement
 from darkroom.post.enrolment import proof
 from tests.node.village import Person, Village, invitation, invited
@@ -263,15 +264,53 @@ def test_a_reviewer_votes_again_once_the_owner_signed_for_the_new_fingerprint(vi
     assert village.state_of(request.job_id) in {"approved", "produced"}
 
 
-def test_a_vote_that_was_given_before_still_counts(village, carol):
+def test_a_yes_that_waits_is_void_with_its_key_and_its_signer_is_asked_again(village, carol):
     request = village.submitted()
     vote(village, carol, request)
     village.poll()
-    renewed(village, carol).say("handover.owner", {})
+    later = renewed(village, carol)
+    later.say("handover.owner", {})
     village.approve(request)
+    village.settle()
+    assert village.state_of(request.job_id) == "screened"
+
+    village.in_force(version=2, reviews=reviews_of(later))
+    assert len(everything(later, "review.request", request.job_id)) == 2
+    assert "votes-void" in village.events(request.job_id)
+    vote(village, later, request)
+    village.settle()
+    assert village.job(request.job_id).approved_by == "olga, carol"
+
+
+def test_the_owners_yes_that_waits_is_asked_anew_at_once(village, carol):
+    request = village.submitted()
+    village.approve(request)
+    village.poll()
+    village.owner = renewed(village, village.owner)
+    village.owner.say("handover.owner", {})
+    village.settle()
+    assert len(everything(village.owner, "review.request", request.job_id)) == 2
+    vote(village, carol, request)
+    village.settle()
+    assert village.state_of(request.job_id) == "screened"
+
+    village.approve(request)
+    village.settle()
+    assert village.state_of(request.job_id) == "produced"
+
+
+def test_an_approval_that_was_used_is_not_asked_for_again(village, carol):
+    request = village.submitted()
+    vote(village, carol, request)
+    village.approve(request)
+    village.settle()
+    village.owner = renewed(village, village.owner)
+    village.owner.say("handover.owner", {})
     village.settle()
 
     assert village.state_of(request.job_id) == "produced"
+    assert "votes-void" not in village.events()
+    assert len(everything(village.owner, "release.request", request.job_id)) == 1
 
 
 def test_nobody_reviews_their_own_under_keys_of_before(village, monkeypatch):
@@ -289,12 +328,26 @@ def test_nobody_reviews_their_own_under_keys_of_before(village, monkeypatch):
     )  # fmt: skip
     for person in (dora, both):
         village.store.pin(person.keyring.identity)
-    renewed_dora = dora.keyring.rotated(at=village.clock.now())
-    village.store.succeed(renewed_dora.handovers, village.clock.now())
-    review = village.node.service._intake._takers["owner.decision"].__closure__[0].cell_contents
+    later = renewed(village, dora)
+    village.store.succeed(later.keyring.handovers, village.clock.now())
+    policy = village.policy(
+        grants=(Grant(scientist="dora", datasets=("plaza",), tiers=("reviewed",)),),
+        reviews=reviews_of(both),
+    )
+    village.sign_policy(policy)
+    village.settle()
+    village.relay.admit("dora")
+    later.relay.admit("north")
+    both.relay.admit("north")
+    request = village.request(later)
+    village.submit(request, later)
+    village.settle()
+    assert both.letters("review.request") == []
+    vote(village, both, request)
+    village.settle()
 
-    assert review._same_key("erin", "dora")
-    assert not review._same_key("erin", "alice")
+    assert village.job(request.job_id).votes == ()
+    assert "nobody reviews their own job" in notices(both)
 
 
 # ------------------------------------------------------------------------------- the domain

@@ -1,8 +1,10 @@
 """The outbox: in order, again until it is there, and never twice."""
 
+import secrets
+
 import pytest
 
-from darkroom.errors import EnvelopeError, UnreachableError
+from darkroom.errors import EnvelopeError, StateError, UnreachableError
 from darkroom.model.letter import Letter
 from darkroom.model.outgoing import Outgoing
 from darkroom.post import codec
@@ -63,6 +65,25 @@ def test_letters_to_one_recipient_keep_their_order(village):
 
     states = [letter.body["state"] for letter in village.alice.letters("job.state")]
     assert states == ["screened", "approved", "running", "produced", "released"]
+
+
+def test_a_gateway_whose_disk_is_full_loses_no_letter(village, monkeypatch):
+    village.in_force()
+    plain, full = type(village.node.service._sender._post).send, True
+
+    def send(self, letter, **more):
+        if full and letter.sender == "north":
+            raise StateError("the gateway's store failed: SQLITE_FULL", next_step="make room")
+        plain(self, letter, **more)
+
+    monkeypatch.setattr(type(village.node.service._sender._post), "send", send)
+    request = village.submitted()
+    assert village.store.given_up() == []
+
+    full = False
+    village.clock.forward(300)
+    village.settle()
+    assert len(village.owner.letters("review.request", request.job_id)) == 1
 
 
 def test_a_letter_that_cannot_be_sent_is_given_up_and_stops_nobody(village, monkeypatch):
@@ -164,3 +185,26 @@ def test_what_meets_a_gateway_that_is_away_stays_in_the_outbox(village):
         village.node.service.send_once()
 
     assert len(village.store.outgoing()) == waiting > 0
+
+
+def test_a_row_that_names_a_file_of_anything_else_sends_none_of_it(village):
+    village.in_force()
+    (village.state / "secret").write_bytes(b"of the domain")
+    job = "a" * 32
+    for kind, place in (
+        ("job.result", "secret"),
+        ("job.result", f"outputs/{job}/../../secret"),
+        ("job.result", str(village.state / "secret")),
+        ("job.result", f"outputs/{'b' * 32}/counts"),
+        ("review.request", f"code/{'c' * 64}/../../secret"),
+        ("job.state", f"outputs/{job}/counts"),
+    ):
+        letter = Letter(
+            id=secrets.token_hex(16), kind=kind, sender="north",
+            recipient="olga" if kind == "review.request" else "alice",
+            sent_at=village.clock.now(), body={"job_id": job},
+        )  # fmt: skip
+        village.store.queue(Outgoing(letter=letter, files={"output/counts": place}))
+        village.node.service.send_once()
+        (given_up,) = (o for o in village.store.given_up() if o.letter.id == letter.id)
+        assert "none of its own" in given_up.problem

@@ -83,6 +83,30 @@ def test_a_gateway_that_is_away_is_said_once_and_waited_for(village, monkeypatch
     assert [line for line in village.said if "away" in line] == ["the gateway is away (next: wait)"]
 
 
+@pytest.mark.parametrize("call", ["receive", "send"])
+def test_an_answer_that_nobody_foresaw_ends_no_thread_and_is_said_once(village, monkeypatch, call):
+    monkeypatch.setattr(service, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(service, "LONGEST_PAUSE", 0.02)
+    tries, over = threading.Semaphore(0), threading.Event()
+    plain = getattr(village.relay, call)
+
+    def strange(*args, **more):
+        tries.release()
+        if not over.is_set():
+            raise OverflowError("int too large to convert to float")
+        return plain(*args, **more)
+
+    village.sign_policy(village.policy())
+    monkeypatch.setattr(village.relay, call, strange)
+    with serving(village):
+        for _ in range(3):
+            assert tries.acquire(timeout=DEADLINE)
+        assert village.node.service.lost_threads() == []
+        over.set()
+        await_letter(village.owner, "owner.notice")
+    assert village.said.count("OverflowError: trying again") == 1
+
+
 def test_a_second_node_of_the_same_name_stops_with_the_reason(village):
     village.exchange.identities["north"] = SycKeyring.generate("north", "domain").identity
     with serving(village) as failed:

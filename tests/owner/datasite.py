@@ -83,7 +83,11 @@ def log_in(office: Office, folder: Path, *, now, **more: Any) -> Datasite:
 
 def office_of(town, *, reviewer: bool = False) -> Office:
     return Office(
-        identity=town.owner.identity, desk=town.desk, reviewer=reviewer, owners_rules=town.rules
+        state=town.folder,
+        identity=town.owner.identity,
+        desk=town.desk,
+        reviewer=reviewer,
+        owners_rules=town.rules,
     )
 
 
@@ -107,7 +111,13 @@ def village_office(village) -> Office:
         text=plain_text,
     )
     rules = Rules(**common, gateway="http://127.0.0.1:1", mailroom=mailroom)
-    return Office(identity=person.keyring.identity, desk=desk, reviewer=False, owners_rules=rules)
+    return Office(
+        state=village.folder,
+        identity=person.keyring.identity,
+        desk=desk,
+        reviewer=False,
+        owners_rules=rules,
+    )
 
 
 def pysyft_job(name: object = "count 1", code: dict[str, bytes] | None = None, models=None) -> dict:

@@ -20,7 +20,10 @@ from darkroom.adapters.sqlite.pins import SqlitePins
 from darkroom.bootstrap.owner import open_desk, read_public_identity
 from darkroom.cli import cli
 from darkroom.errors import DarkroomError
+from darkroom.model.override import GATEWAY_LOST, NOTHING_RAN
 from darkroom.model.statement import Statement
+from darkroom.model.tree_head import KIND as HEAD
+from darkroom.model.tree_head import LedgerMark, TreeHead
 from darkroom.post import Invitation, Post
 from tests.gateway.serving import serving
 from tests.owner.town import CODE, code, job, release_body, review_body
@@ -109,6 +112,98 @@ def place(tmp_path):
         place.run("review", "ls")  # the owner's name is in the directory from here on
         yield place
         place.relay.close()
+
+
+def test_a_reviewer_asks_and_then_requests_changes(place):
+    request = place.ask_review()
+    place.run("review", "ls")
+    said = place.run("review", "ask", request.job_digest[:19], "why  so many rows?")
+    assert request.job_id in said
+    asked = place.hear("question", "question")
+    assert (asked["job_id"], asked["text"]) == (request.job_id, "why so many rows?")
+
+    told = {
+        "job_id": request.job_id, "number": 1, "side": "scientist", "by": "alice",
+        "text": "one for each hour", "at": 1.0,
+    }  # fmt: skip
+    place.tell("review.message", told, {})
+    shown = place.run("review", "show", request.job_digest)
+    assert "one for each hour" in shown
+    assert "darkroom review request-changes" in shown
+
+    place.run("review", "request-changes", request.job_digest, "fewer rows")
+    body = place.hear("decision", "decision")
+    assert (body["verdict"], body["reason"]) == ("request-changes", "fewer rows")
+    assert "changes requested" in place.run("review", "ls", "--all")
+
+
+RAN = ("--because", NOTHING_RAN, "--yes")
+
+
+def restored_notice(place, **more):
+    """What a domain says that came back from a backup, with a head of its log."""
+    ledger = LedgerMark(number=3, chain="c" * 64)
+    head = TreeHead(domain="north", epoch=2, size=7, root="a" * 64, at=9.0, ledger=ledger)
+    said = place.keyring.sign(HEAD, {**head.to_body(), **more}).to_mapping()
+    body = {"level": "warning", "text": "restored", "believe": said, "restored": 2}
+    place.tell("owner.notice", body, {})
+    return said
+
+
+def test_the_owner_says_that_a_ledger_is_believed(place):
+    body = restored_notice(place)["body"]
+    shown = place.run("owner", "override", "north", "--reason", "nothing ran", *RAN)
+    assert "epoch 2" in shown
+    assert "3 entries" in shown
+    said = place.hear("override", "override")
+    assert (said["head"], said["reason"]) == (body, "nothing ran")
+    assert (said["purpose"], said["epoch"]) == (NOTHING_RAN, 2)
+    assert "speaks for epoch 2 alone" in shown
+    file = place.folder / "override.signed.json"
+    place.run("owner", "override", "north", *RAN, "--out", file)
+    statement = Statement.from_mapping(json.loads(file.read_text())["override"])
+    assert SycVerifier().check_statement(statement, "override", place.owner)["head"] == body
+    heads = place.folder / "heads"
+    heads.write_text(
+        json.dumps({"darkroom-audit-heads": 1, "domain": "north"}) + "\n"
+        + json.dumps({"head": place.keyring.sign(HEAD, {**body, "size": 9}).to_mapping()}) + "\n"
+    )  # fmt: skip
+    assert "9 entries" in place.run("owner", "override", "north", *RAN, "--head", heads)
+    for epoch in (1, 3):
+        with pytest.raises(DarkroomError, match=f"no restore opened epoch {epoch}"):
+            place.run("owner", "override", "north", *RAN, "--epoch", epoch)
+
+
+def test_the_owner_says_that_a_gateway_lost_its_store_and_nothing_else(place):
+    restored_notice(place)
+    lost = ("owner", "override", "north", "--yes", "--because", GATEWAY_LOST)
+    assert "No budget is" in place.run(*lost)
+    assert place.hear("override", "override")["purpose"] == GATEWAY_LOST
+    with pytest.raises(DarkroomError, match="the one of now"):
+        place.run(*lost, "--epoch", 1)
+
+
+def test_the_owner_signs_for_no_head_that_the_domain_did_not_sign(place):
+    with pytest.raises(DarkroomError, match="has not asked"):
+        place.run("owner", "override", "north", *RAN)
+    said = restored_notice(place)
+    forged = SycKeyring.generate("north", "domain").sign(HEAD, said["body"]).to_mapping()
+    place.tell("owner.notice", {"level": "info", "text": "x", "believe": forged}, {})
+    with pytest.raises(DarkroomError):
+        place.run("owner", "override", "north", *RAN)
+    with pytest.raises(DarkroomError, match="owner of north"):
+        place.run("owner", "override", "south", *RAN)
+
+
+def test_a_restored_domain_gets_the_last_policy_once_more(place):
+    file = place.folder / "policy.yaml"
+    file.write_text(POLICY)
+    place.run("policy", "sign", file)
+    assert place.hear("policy", "policy")["version"] == 1
+    restored_notice(place)
+    place.run("review", "ls")
+    place.run("review", "ls")
+    assert place.hear("policy", "policy")["version"] == 1
 
 
 def test_an_owners_keys_are_made_once_and_the_words_are_shown_once(place):

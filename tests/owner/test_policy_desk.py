@@ -5,7 +5,7 @@ import json
 import pytest
 
 from darkroom.adapters.pysyft.keyring import SycKeyring
-from darkroom.bootstrap.owner import Office, policy_desk
+from darkroom.bootstrap.owner import Office, believing, policy_desk
 from darkroom.errors import DeniedError, SpecError
 from darkroom.model.amount import Amount
 from darkroom.model.budget import Account
@@ -18,7 +18,11 @@ from tests.owner.test_policy_commands import DOMAIN, POLICY
 @pytest.fixture
 def office(town):
     return Office(
-        identity=town.owner.identity, desk=town.desk, reviewer=False, owners_rules=town.rules
+        state=town.folder,
+        identity=town.owner.identity,
+        desk=town.desk,
+        reviewer=False,
+        owners_rules=town.rules,
     )
 
 
@@ -172,9 +176,26 @@ def test_the_budgets_are_those_that_the_domain_tells(town, desk, file):
     assert row == ("week", "dataset plaza", "releases", "9", "11", "20", "1970-01-08")
 
 
+def test_past_requests_are_looked_at_again_under_a_proposal(town, desk, file):
+    town.ask_review()
+    town.desk.reviews()
+    file.write_text(file.read_text().replace("alice", "bob"))
+
+    replayed = desk.replay(file)
+
+    assert len(replayed) == 1
+    assert "1 job under policy 1 of north: 1 would have gone another way" in replayed.sheet.title
+
+
 def test_a_reviewer_signs_no_policy(town):
     office = Office(
-        identity=town.owner.identity, desk=town.desk, reviewer=True, owners_rules=town.rules
+        state=town.folder,
+        identity=town.owner.identity,
+        desk=town.desk,
+        reviewer=True,
+        owners_rules=town.rules,
     )
     with pytest.raises(DeniedError, match="does not own it"):
         policy_desk(office)
+    with pytest.raises(DeniedError, match="does not own it"):
+        believing(office)

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.errors import SpecError
+from darkroom.model.canonical import digest
 from darkroom.model.output import Scalars
-from darkroom.policy.disclosure import LOG, MAX_LOG, leaving, output_digest, seconds_bucket
+from darkroom.policy.disclosure import BLIND, LOG, MAX_LOG, leaving, output_digest, seconds_bucket
 from tests.policy.test_screening import SPEC
 
 
@@ -35,6 +36,16 @@ def test_the_log_leaves_only_when_it_is_said(outputs, with_log):
     out = leaving(outputs, with_log=with_log)
     assert set(outputs) - set(out) <= ({LOG} if not with_log else set())
     assert (LOG in out) == (with_log and LOG in outputs)
+
+
+def test_a_log_counts_by_a_digest_that_nobody_computes_without_its_blind():
+    entry = {"type": "log", "sha256": "sha256:" + "0" * 64, "bytes": 3}
+    table = {"type": "table", "sha256": "sha256:" + "1" * 64, "bytes": 3}
+    one, other = ({**entry, BLIND: hex_digit * 32} for hex_digit in "ab")
+
+    assert output_digest({LOG: one}) != output_digest({LOG: other})
+    assert output_digest({"t": table, LOG: one}) == digest({"t": table, LOG: digest(one)})
+    assert leaving({LOG: one}, with_log=True) == {LOG: entry}  # the blind itself never leaves so
 
 
 def test_no_declared_output_can_be_taken_for_the_log():

@@ -14,15 +14,14 @@ from darkroom.policy.owner_word import (
     LAST_DATE,
     YES,
     Effect,
-    Person,
     Vote,
     decide,
-    people,
     read_votes,
     recount,
     succeeds,
     void,
 )
+from darkroom.policy.people import Person, people
 from darkroom.policy.transitions import FINAL, OWNERS, State, may_move
 
 
@@ -50,7 +49,7 @@ def said(subject, verdict, digest=None, **more):
 def heard(decision, state, *, by="olga", submitter="alice", votes=(), reviews=ONE, now=NOW):
     voters = people("olga", reviews)
     return decide(
-        decision, state=state, digests=DIGESTS, submitter=submitter,
+        decision, state=state, digests=DIGESTS, author=Person(name=submitter),
         voter=voters.get(by, Person(name=by)), voters=voters, votes=votes, reviews=reviews,
         now=now,
     )  # fmt: skip
@@ -90,7 +89,7 @@ def test_without_an_output_there_is_none_to_release(digest):
     decision = {**said("output", "release"), "digest": digest}
     voters = people("olga", ONE)
     effect = decide(
-        decision, state="produced", digests={"code": CODE}, submitter="alice",
+        decision, state="produced", digests={"code": CODE}, author=Person(name="alice"),
         voter=voters["olga"], voters=voters, votes=(), reviews=ONE, now=NOW,
     )  # fmt: skip
     assert effect.target is None
@@ -305,7 +304,7 @@ def test_a_clock_that_is_more_than_two_hours_fast_is_told():
 
 def counted_again(subject, votes, reviews, *, submitter="alice"):
     return recount(
-        subject, digest=DIGESTS[subject], submitter=submitter, voters=people("olga", reviews),
+        subject, digest=DIGESTS[subject], author=Person(name=submitter), voters=people("olga", reviews),
         votes=votes, reviews=reviews, now=NOW,
     )  # fmt: skip
 

@@ -118,6 +118,41 @@ def test_the_quote_is_the_charge_and_the_remainder_sinks(village, session):
     assert after.accounts[1].holder == "alice"
 
 
+def test_a_question_is_answered_and_the_next_version_goes_through(village, session):
+    submission = count.submit(session.datasets("plaza"))
+    village.settle()
+    former = submission.jobs["north"].request
+    body = {"job_id": former.job_id, "digest": former.job_digest, "text": "Why?", "said_at": 0.0}
+    said = village.owner.keyring.sign("question", body).to_mapping()
+    village.owner.say("review.ask", {"question": said})
+    village.settle()
+    submission.refresh()
+    assert submission.questions.open["north"].text == "Why?"
+    submission.answer("To plan the bench.")
+    village.settle()
+    submission.refresh()
+    assert [m.text for m in submission.questions] == ["Why?", "To plan the bench."]
+    assert submission.questions.open == {}
+
+    village.decide(
+        former.job_id, "code", "request-changes", former.job_digest, reason="as a mock first"
+    )
+    village.settle()
+    submission.refresh()
+    assert "submission.revise(job)" in why(submission)
+    later = submission.revise(count)
+    village.settle()
+    request = later.jobs["north"].request
+    (asked,) = village.owner.letters("review.request", request.job_id)
+    assert asked.body["supersedes"] == former.job_id
+
+
+def why(submission):
+    with pytest.raises(DeniedError) as denied:
+        submission.results["north"]
+    return denied.value.next_step
+
+
 def test_asking_keeps_nothing_at_the_domain(village, session):
     for _ in range(5):
         session.cost(count)

@@ -5,7 +5,13 @@ import json
 import pytest
 
 import darkroom
-from darkroom.errors import DeniedError, JobFailedError, TrustError, UnknownNameError
+from darkroom.errors import (
+    DeniedError,
+    JobFailedError,
+    StateError,
+    TrustError,
+    UnknownNameError,
+)
 from darkroom.model.amount import Amount
 from darkroom.model.budget import Budget
 from darkroom.model.canonical import canonical
@@ -473,6 +479,22 @@ def test_a_gateway_that_is_away_loses_nothing(bench):
     assert bench.domains["north"].inbox() == []  # sent once
 
 
+def test_a_gateway_whose_disk_is_full_does_not_make_people_submit_twice(bench, monkeypatch):
+    dataset = bench.dataset()
+
+    def send(self, letter):
+        raise StateError("the gateway's store failed: SQLITE_FULL", next_step="make room")
+
+    with monkeypatch.context() as now:
+        now.setattr(type(bench.session.post), "send", send)
+        submission = count.submit(dataset, threshold=0.5)
+
+    assert submission.state == {"north": "queued"}
+    assert "SQLITE_FULL" in bench.said[-1]
+    submission.refresh()
+    assert len(bench.domains["north"].inbox()) == 1
+
+
 def test_a_bounced_job_fails_with_the_reason(sent):
     bench, submission, _, letter = sent
     from darkroom.ports import Parcel
@@ -487,11 +509,12 @@ def test_a_bounced_job_fails_with_the_reason(sent):
         submission.results["north"]
 
 
-def test_receipts_are_the_signed_statements(sent):
+def test_a_domain_that_sends_no_receipt_still_signs_its_release(sent):
     bench, submission, request, _ = sent
     bench.domains["north"].release(request, {"counts": TABLE})
     submission.wait()
 
-    receipt = submission.receipts()["north"]
-    assert receipt["kind"] == "release"
-    assert json.loads(json.dumps(receipt)) == receipt
+    assert submission.receipts() == {}
+    result = submission.results["north"]
+    assert (result.receipt, result.release["kind"]) == (None, "release")
+    assert json.loads(json.dumps(result.release)) == result.release

@@ -36,6 +36,7 @@ def test_the_set_is_complete():
         "10_the_owners_review",
         "11_policy_and_budget",
         "12_try_to_steal_a_frame",
+        "20_the_auditors_desk",
     ]
 
 

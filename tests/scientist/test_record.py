@@ -15,12 +15,24 @@ class RunLogInMemory:
     def __init__(self) -> None:
         self.records: dict[str, object] = {}
         self.error: Exception | None = None
+        self.marked: list[tuple[list[str], list[str], dict[str, str]]] = []
 
     def write(self, record):
         if self.error:
             raise self.error
         self.records.setdefault(record.key, record)
         return f"http://mlflow.test/{record.key}"
+
+    def registered(self, key, name):
+        if self.error:
+            raise self.error
+        made = [k for k, r in self.records.items() if r.model and r.model["register"] == name]
+        return str(made.index(key) + 1) if key in made else ""
+
+    def mark_stale(self, keys, *, models, tags):
+        if self.error:
+            raise self.error
+        self.marked.append((list(keys), list(models), dict(tags)))
 
 
 @pytest.fixture
@@ -63,7 +75,8 @@ def test_a_parent_and_a_child_for_each_domain(released, log):
     assert child.files["released/counts.json"] == TABLE
     shown = json.loads(child.files["tables/counts.json"])
     assert shown == {"columns": ["camera", "n"], "data": [["cam1", 7], ["cam2", 1]]}
-    assert json.loads(child.files["receipt.json"])["kind"] == "release"
+    assert json.loads(child.files["release.json"])["kind"] == "release"
+    assert "receipt.json" not in child.files  # this domain sends none
     assert record.files == {"plots/a.png": b"PNG"}
     assert record.metrics == {"north/ap50": (0.5,), "north/loss": (1.0,)}
     assert record.inputs == child.inputs

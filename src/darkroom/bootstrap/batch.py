@@ -21,7 +21,7 @@ from darkroom.bootstrap.batch_record import batch_record
 from darkroom.bootstrap.notebook_run import write_pages
 from darkroom.bootstrap.scientist import STORE
 from darkroom.errors import TrustError, UnreachableError
-from darkroom.ports import RunRecord
+from darkroom.run_log import RunRecord
 from darkroom.scientist.record import encode_record
 
 

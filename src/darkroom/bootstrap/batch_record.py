@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from darkroom.adapters.batch.execution import Ended
 from darkroom.display.visible import visible
-from darkroom.ports import RunRecord
+from darkroom.run_log import RunRecord
 
 
 if TYPE_CHECKING:

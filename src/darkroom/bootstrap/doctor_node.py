@@ -12,15 +12,19 @@ from darkroom.adapters.sqlite.node_store import SqliteNodeStore
 from darkroom.bootstrap import doctor_machine as machine
 from darkroom.bootstrap.doctor import Check, Finding, fail, ok, warn
 from darkroom.bootstrap.doctor_link import link
+from darkroom.bootstrap.environments import offered_runtimes
 from darkroom.bootstrap.footage import open_footage
-from darkroom.bootstrap.node import DATABASE, KEYS, LOCK, offered_runtimes
+from darkroom.bootstrap.node import DATABASE, KEYS, LOCK
 from darkroom.bootstrap.node_status import is_held
 from darkroom.config import domain_config
 from darkroom.config.sandbox_file import SandboxFile, sandbox_file
 from darkroom.errors import UnknownNameError
 from darkroom.model.domain_config import DomainConfig
 from darkroom.model.job import Limits
+from darkroom.model.override import NOTHING_RAN
 from darkroom.model.site_policy import SitePolicy
+from darkroom.node.standing import STANDING
+from darkroom.policy.standing import LEVEL
 
 
 UNPROVEN = "sha256:" + "0" * 64  # a version that no store has
@@ -103,6 +107,7 @@ class NodeDoctor:
         try:
             store.verify()
             yield ok("database", "whole, of this program's schema; the ledger's chain holds")
+            yield from _standing(store)
             yield from self._owner_and_policy(store)
             given_up = len(store.given_up())
             if given_up:
@@ -193,6 +198,30 @@ class NodeDoctor:
             yield warn("sandbox", "not probed yet", "start the node; it probes each time")
         else:
             yield from _layers(isolation["layers"], fit=bool(isolation["fit"]))
+
+
+def _standing(store: SqliteNodeStore) -> Iterator[Finding]:
+    """As the node found it last: charged jobs run on the newest state only."""
+    epoch, found = store.opened_epoch(), store.fact(STANDING)
+    if found is None:
+        yield ok("state", f"epoch {epoch.number}; the node asks the gateway as it starts")
+    elif found["is"] == LEVEL:
+        yield ok("state", f"epoch {epoch.number}; the gateway was shown nothing newer")
+    else:
+        yield fail("state", f"charged jobs wait: {found['why']}", "docs/backup.md, What to do")
+    closed = [one.number for one in store.restores() if not one.believed]
+    if closed:
+        yield warn(
+            "budgets",
+            "what was left when a backup was restored counts as spent until each period ends",
+            f"if nothing ran since the backup, the owner: darkroom owner override {_name(store)} "
+            f"--because {NOTHING_RAN} --epoch {closed[-1]}",
+        )
+
+
+def _name(store: SqliteNodeStore) -> str:
+    head = store.last_head()
+    return str(head.body["domain"]) if head else "DOMAIN"
 
 
 def _volumes(file: SandboxFile) -> Iterator[Finding]:

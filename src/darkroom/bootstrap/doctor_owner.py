@@ -5,11 +5,11 @@ from pathlib import Path
 
 from darkroom.adapters.clock import SystemClock
 from darkroom.adapters.pysyft.keyring import SycKeyring
-from darkroom.adapters.sqlite.owner_store import SqliteOwnerStore
+from darkroom.adapters.sqlite.owner_store import STORE, SqliteOwnerStore
 from darkroom.bootstrap import doctor_machine as machine
 from darkroom.bootstrap.doctor import Check, Finding, ok, warn
 from darkroom.bootstrap.doctor_link import link
-from darkroom.bootstrap.owner import KEYS, STORE, pinned_domain_identity, read_settings
+from darkroom.bootstrap.owner import KEYS, pinned_domain_identity, read_settings
 from darkroom.model.budget import DAY
 
 

@@ -19,6 +19,7 @@ from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sqlite.gateway.blob_index import SqliteBlobIndex
 from darkroom.adapters.sqlite.gateway.database import Database
 from darkroom.adapters.sqlite.gateway.directory import SqliteDirectory
+from darkroom.adapters.sqlite.gateway.heads import SqliteHeads
 from darkroom.adapters.sqlite.gateway.mailboxes import SqliteMailboxes
 from darkroom.bootstrap.gateway_operations import GatewayOperations
 from darkroom.bootstrap.operations import Operations, OperationsSettings, operating
@@ -146,6 +147,7 @@ def assembled(
                     max_identities=limits.identities,
                     max_cards_per_domain=limits.cards_per_domain,
                 ),
+                heads=SqliteHeads(database),
                 mailboxes=SqliteMailboxes(
                     database,
                     pair_parcels=limits.pair_parcels,

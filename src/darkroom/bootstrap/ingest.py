@@ -4,11 +4,12 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from darkroom.adapters.sandbox.process import ProcessSandbox
 from darkroom.adapters.sandbox.runtimes import describe_runtime
+from darkroom.adapters.sqlite.node_store import SqliteNodeStore
 from darkroom.bootstrap import privileges
 from darkroom.bootstrap.footage import open_footage
 from darkroom.bootstrap.node import open_store
@@ -25,9 +26,11 @@ from darkroom.node.footage_source import (
     footage_source,
     world_sources,
 )
+from darkroom.node.forget import bar_new
 from darkroom.node.ingest import Ingest, Ingested, IngestPlan, IngestProgress
 from darkroom.node.labels import LabelFormat, Labels, read_labels
 from darkroom.node.retention import LAST_FRAME
+from darkroom.policy.forget import without
 from darkroom.policy.retention import last_frame
 from darkroom.ports import FootageStore, Runtime, Sandbox
 from darkroom.scene.recipe import WorldRecipe
@@ -230,21 +233,39 @@ def ingest(
                 sandbox=house.sandbox, runtime=house.runtime, store=house.store, state=house.work
             )
             done = worker.run(plan, progress=progress)
-        card = card_of(
-            done.manifest,
-            domain=domain.domain,
-            description=request.dataset.description,
-            look=request.dataset.look,
-        )
         nouns = open_store(state)
         try:
-            nouns.set_fact(LAST_FRAME.format(done.manifest.version), last_frame(done.manifest))
-            nouns.register_dataset(card, done.manifest.version)
+            done, card = _registered(nouns, done, request, domain)
         finally:
             nouns.close()
     finally:
         if os.geteuid() == 0:  # what root made in a node's folder is the node's
             privileges.hand_over(state, state.stat().st_uid)
+    return done, card
+
+
+def _registered(
+    nouns: SqliteNodeStore, done: Ingested, request: Request, domain: DomainConfig
+) -> tuple[Ingested, DatasetCard]:
+    """Offer the version; of one with frames to forget, the node offers what is left."""
+    shown = without(done.manifest, nouns.forgets())
+    barred = bar_new(nouns, done.manifest)
+    if shown is None:
+        raise InputError(
+            "all of this footage is to be forgotten: it is erased again, and nothing is offered",
+            next_step="ingest other footage; an order of `darkroom forget` stands for good",
+        )
+    card = card_of(
+        shown,
+        domain=domain.domain,
+        description=request.dataset.description,
+        look=request.dataset.look,
+    )
+    if barred:
+        warning = "it has footage to forget: the node erases that, and offers what is left"
+        return replace(done, warnings=(*done.warnings, warning)), card
+    nouns.set_fact(LAST_FRAME.format(done.manifest.version), last_frame(done.manifest))
+    nouns.register_dataset(card, done.manifest.version)
     return done, card
 
 

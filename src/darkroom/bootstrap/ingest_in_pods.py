@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from darkroom.bootstrap.cluster_sandbox import INBOX, open_cluster_sandbox
+from darkroom.bootstrap.environments import lock_of
 from darkroom.bootstrap.footage import open_footage
 from darkroom.bootstrap.ingest import House
-from darkroom.bootstrap.node import lock_of
 from darkroom.config.sandbox_file import sandbox_file
 from darkroom.errors import InputError
 from darkroom.model.domain_config import DomainConfig

@@ -10,8 +10,10 @@ from darkroom.adapters.sqlite.node_store import SqliteNodeStore
 from darkroom.bootstrap import privileges
 from darkroom.model.dataset import Manifest
 from darkroom.model.domain_config import DomainConfig
+from darkroom.model.forget import Forget
 from darkroom.node.arrivals import BOUND
 from darkroom.node.dataset_card import card_of
+from darkroom.node.forget import bar_new
 from darkroom.node.retention import GONE, LAST_FRAME
 from darkroom.policy.retention import last_frame
 
@@ -40,6 +42,8 @@ class NodeRegister:
             description=dataset.description,
             look=dataset.look,
         )
+        if bar_new(self._store, manifest):
+            return  # the node cuts it, and offers what is left
         with self._store.transaction():
             self._store.set_fact(LAST_FRAME.format(manifest.version), last_frame(manifest))
             self._store.register_dataset(card, manifest.version)
@@ -52,6 +56,10 @@ class NodeRegister:
             self._store.set_fact(GONE.format(version), True)
             detail = {"dataset": dataset, "version": version}
             self._store.add_event(SystemClock().now(), "footage-erased", "", detail)
+
+    def forgets(self) -> list[Forget]:
+        """See `LiveRegister.forgets`."""
+        return self._store.forgets()
 
     def held(self) -> frozenset[str]:
         """See `LiveRegister.held`."""
@@ -75,11 +83,17 @@ class AnnouncedRegister:
     def gone(self, dataset: str, version: str) -> None:
         """See `LiveRegister.gone`. What is not announced any more is gone."""
 
+    def forgets(self) -> tuple[Forget, ...]:
+        """See `LiveRegister.forgets`."""
+        return self._store.forgets()
+
     def held(self) -> frozenset[str]:
         """See `LiveRegister.held`."""
         return self._store.held()
 
     def tend(self) -> None:
         """See `LiveRegister.tend`."""
+        for dataset, version in self._store.cut():
+            self._say(f"footage of {dataset} was cut, to forget a part: {version[:19]}")
         for dataset, version in self._store.carry_out():
             self._say(f"footage of {dataset} was erased as the node asked: {version[:19]}")

@@ -6,24 +6,23 @@ import gc
 import os
 import shutil
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from darkroom.adapters.clock import SystemClock
+from darkroom.adapters.footage.placed import PlacedFootage
 from darkroom.adapters.http.relay import HttpRelay
 from darkroom.adapters.pysyft.endpoint import PysyftEndpoint
 from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sandbox.installed import pins as pins_of
 from darkroom.adapters.sandbox.process import ProcessSandbox
-from darkroom.adapters.sandbox.runtimes import describe_runtime
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
 from darkroom.bootstrap import privileges
+from darkroom.bootstrap.environments import lock_of, offered_runtimes
 from darkroom.bootstrap.footage import arrivals_of, open_footage, placed_footage
 from darkroom.bootstrap.keys import open_keys
 from darkroom.bootstrap.node_assembly import SIGNED_POLICY, Node, Parts, assemble
@@ -31,7 +30,7 @@ from darkroom.bootstrap.node_mocks import NodeMocks
 from darkroom.bootstrap.node_operations import NodeOperations
 from darkroom.bootstrap.operations import Operations, OperationsSettings, stop_politely
 from darkroom.bootstrap.registered_models import registered_models
-from darkroom.config import REPOSITORY, parse_yaml
+from darkroom.config import parse_yaml
 from darkroom.errors import SpecError, StateError
 from darkroom.model.domain_config import DomainConfig
 from darkroom.model.identity import PublicIdentity
@@ -42,7 +41,6 @@ from darkroom.ports import FootageStore, Runtime, Sandbox
 
 
 DATABASE, KEYS, LOCK = "node.db", "keys.json", "lock"
-LOCKS = {"litert": "runtime-litert", "tflite-runtime": "runtime-tflite-runtime"}
 OPERATIONS = OperationsSettings(process="node")
 STACK = 512 << 10  # bytes per thread; the default reserves 8 MiB each
 
@@ -139,24 +137,6 @@ def keep_owner(state: Path) -> None:
 def open_store(state: Path) -> SqliteNodeStore:
     """The node's database; `darkroom ingest` registers datasets in it."""
     return SqliteNodeStore(state / DATABASE)
-
-
-def lock_of(name: str, interpreter: str) -> Path:
-    """The lock of an environment, beside the code."""
-    return REPOSITORY / "requirements" / f"{LOCKS.get(interpreter, f'runtime-{name}')}.txt"
-
-
-def offered_runtimes(domain: DomainConfig) -> dict[str, Runtime]:
-    """The prebuilt interpreters that `domain.yaml` names."""
-    python = Path(sys.executable)
-    with ThreadPoolExecutor(2) as pool:
-        asked = {
-            name: pool.submit(
-                describe_runtime, name, python, lock_of(name, interpreter), interpreter=interpreter
-            )
-            for name, interpreter in domain.environments.items()
-        }
-        return {name: future.result() for name, future in asked.items()}
 
 
 def pysyft_endpoint(
@@ -256,6 +236,7 @@ class _House:
         footage: of which jobs see a version.
         mocks: a folder that jobs can be shown.
         arrivals: makes the look-out for versions of other Pis, from the footage as it is used.
+        placed: the footage of other Pis; None where there are none.
         on_cluster: whether the walls may come to hold later.
         oversize: see `Parts`.
     """
@@ -267,6 +248,7 @@ class _House:
     arrivals: Callable[
         [FootageStore], Callable[[SqliteNodeStore, Journal], Callable[[], None]] | None
     ] = lambda _: None
+    placed: PlacedFootage | None = None
     on_cluster: bool = False
     oversize: Callable[[Limits], str] = lambda _: ""
 
@@ -307,6 +289,7 @@ def _on_a_cluster(
         footage=placed,
         mocks=cluster.exchange / "mocks",
         arrivals=lambda footage: arrivals_of(placed, domain, footage, say),
+        placed=placed,
         on_cluster=True,
         oversize=cluster.sandbox.oversize,
     )
@@ -359,6 +342,7 @@ def _serve(
         },
         say=say,
         arrivals=house.arrivals(footage),
+        elsewhere=house.placed,
         beat=operator.pulse.beat,
         on_letter=watched.letter,
     )

@@ -13,33 +13,42 @@ from darkroom.model.dataset import DatasetCard, Manifest
 from darkroom.model.job import Limits
 from darkroom.node.admit import Admission
 from darkroom.node.attempt import Attempts
+from darkroom.node.audit import Audit
 from darkroom.node.balances import Balances
 from darkroom.node.bell import Bell
 from darkroom.node.cancel import Cancellation
 from darkroom.node.charge import Charge
 from darkroom.node.code_shelf import CodeShelf
+from darkroom.node.conversation import Conversation
 from darkroom.node.disclose import Disclosure
 from darkroom.node.enrol import Enrolment
 from darkroom.node.followed_keys import FollowedKeys
+from darkroom.node.forget import Elsewhere, Forgetting
 from darkroom.node.intake import Intake
 from darkroom.node.journal import Journal
 from darkroom.node.keep import Housekeeping
 from darkroom.node.laws import Laws
+from darkroom.node.letter_box import LetterBox
+from darkroom.node.override import Overrides
 from darkroom.node.present import Presence
 from darkroom.node.quote import Quotes
+from darkroom.node.receipt import Receipts
 from darkroom.node.recover import recover, sweep
 from darkroom.node.retention import Retention
 from darkroom.node.review import Review
 from darkroom.node.run import Runner
 from darkroom.node.send import Sender
 from darkroom.node.service import Service
+from darkroom.node.spoken import Spoken
+from darkroom.node.standing import Standing
 from darkroom.node.walls import Walls
 from darkroom.ports import Clock, FootageStore, Keyring, Relay, Runtime, Sandbox, Verifier
 from darkroom.post import Post
 from darkroom.post.succession import Succession
 
 
-SIGNED_POLICY = "policy.signed.json"  # a letter box in the state folder
+SIGNED_POLICY = "policy.signed.json"  # letter boxes in the state folder
+SIGNED_OVERRIDE = "override.signed.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +81,7 @@ class Node:
     service: Service
     runner: Runner
     walls: Walls
+    standing: Standing
     presence: Presence
     bell: Bell
     recover: Callable[[], int]
@@ -89,11 +99,13 @@ def assemble(
     arrivals: Callable[[SqliteNodeStore, Journal], Callable[[], None]] | None = None,
     beat: Callable[[], None] = lambda: None,
     on_letter: Callable[[str, str, str], None] = lambda _event, _job, _envelope: None,
+    elsewhere: Elsewhere | None = None,
 ) -> Node:
     """Connect the hops. Starts nothing and reads nothing.
 
     Args:
         arrivals: what looks for versions of other Pis; None where there are none.
+        elsewhere: what tells them to forget.
     """
     store, clock, keyring = parts.store, parts.clock, parts.keyring
     identity = keyring.identity
@@ -106,6 +118,16 @@ def assemble(
         owner=owner,
         close=charge.close,
         ring=bell.ring,
+    )
+    audit = Audit(store=store, keyring=keyring, relay=parts.relay, clock=clock, say=say)
+    standing = Standing(
+        store=store,
+        keyring=keyring,
+        verifier=parts.verifier,
+        relay=parts.relay,
+        clock=clock,
+        journal=journal,
+        say=say,
     )
     walls = Walls(sandbox=parts.sandbox, store=store)
     retention = Retention(
@@ -132,9 +154,15 @@ def assemble(
         laws=laws,
         charge=charge,
         keyring=keyring,
+        receipts=Receipts(store=store, keyring=keyring, prove=audit.prove, owner=owner),
         sandbox=parts.sandbox,
         folder=state / "outputs",
+        why_held=standing.why,
     )
+
+    def why_waiting(tier: str) -> str:
+        return walls.why_unfit() or standing.why(tier)
+
     admission = Admission(
         store=store,
         journal=journal,
@@ -143,19 +171,30 @@ def assemble(
         charge=charge,
         clock=clock,
         free_bytes=parts.free_bytes,
-        why_waiting=walls.why_unfit,
+        why_waiting=why_waiting,
+        hear=standing.hear,
     )
+    spoken = Spoken(store=store, verifier=parts.verifier, laws=laws, owner=owner)
     review = Review(
         store=store,
         journal=journal,
         verifier=parts.verifier,
+        spoken=spoken,
         clock=clock,
         domain=identity.name,
         laws=laws,
         charge=charge,
         admission=admission,
         disclosure=disclosure,
-        why_waiting=walls.why_unfit,
+        why_waiting=why_waiting,
+    )
+    overrides = Overrides(
+        store=store,
+        journal=journal,
+        spoken=spoken,
+        standing=standing,
+        clock=clock,
+        domain=identity.name,
     )
     intake = Intake(
         store=store,
@@ -164,9 +203,13 @@ def assemble(
         admission=admission,
         review=review,
         cancellation=Cancellation(store=store, journal=journal),
+        conversation=Conversation(
+            store=store, journal=journal, laws=laws, charge=charge, spoken=spoken
+        ),
         quotes=Quotes(store=store, journal=journal, laws=laws, charge=charge),
         balances=Balances(store=store, journal=journal, laws=laws, charge=charge),
         enrolment=Enrolment(store=store, journal=journal, keyring=keyring, verifier=parts.verifier),
+        overrides=overrides,
         dialects={KIND: parts.endpoint.read},
     )
     runner = Runner(
@@ -188,6 +231,7 @@ def assemble(
         workers=workers,
         scratch=scratch,
         stopping=stopping.is_set,
+        why_held=standing.why,
         mock=lambda dataset: parts.mock(store.datasets()[dataset]),
     )
     presence = Presence(
@@ -200,12 +244,15 @@ def assemble(
         owner=owner,
         workers=workers,
         why_unfit=walls.why_unfit,
+        why_charged=standing.why_charged,
         on_card=admission.screen_again,
         pysyft=parts.endpoint.profile,
         packages=parts.endpoint.installed,
     )
 
-    followed = FollowedKeys(store=store, journal=journal, laws=laws, clock=clock)
+    followed = FollowedKeys(
+        store=store, journal=journal, laws=laws, clock=clock, changed=review.keys_changed
+    )
 
     def post() -> Post:
         return Post(
@@ -226,6 +273,37 @@ def assemble(
             ),
         )
 
+    forgetting = Forgetting(
+        store=store,
+        journal=journal,
+        sign=keyring.sign,
+        footage=parts.footage,
+        clock=clock,
+        domain=identity.name,
+        say=say,
+        elsewhere=elsewhere,
+    )
+
+    def forget() -> bool:
+        runner.heed_wishes()  # an order may have ended runs
+        return forgetting.tend()
+
+    boxes = (
+        LetterBox(
+            state / SIGNED_POLICY,
+            store=store,
+            take=lambda said: review.adopt(
+                said.get("policy"), sender=owner, identities=said.get("identities", [])
+            ),
+            say=say,
+        ),
+        LetterBox(
+            state / SIGNED_OVERRIDE,
+            store=store,
+            take=lambda said: overrides.adopt(said.get("override"), sender=owner),
+            say=say,
+        ),
+    )
     service = Service(
         identity=identity,
         handovers=keyring.handovers,
@@ -250,16 +328,18 @@ def assemble(
         bell=bell,
         stopping=stopping,
         workers=workers,
+        audit=audit,
+        standing=standing,
+        go_on=review.go_on,
         housekeeping=Housekeeping(
             store=store,
-            review=review,
-            owner=owner,
             clock=clock,
-            policy_file=state / SIGNED_POLICY,
+            boxes=boxes,
             retention=retention.enforce,
             arrivals=arrivals(store, journal) if arrivals else lambda: None,
+            forgetting=forget,
             sweep=lambda: sweep(store=store, shelf=shelf, disclosure=disclosure),
-            say=say,
+            close_day=journal.close_day,
         ).tend,
         say=say,
         beat=beat,
@@ -268,6 +348,7 @@ def assemble(
         service=service,
         runner=runner,
         walls=walls,
+        standing=standing,
         presence=presence,
         bell=bell,
         recover=lambda: recover(

@@ -13,6 +13,8 @@ from darkroom.bootstrap.node_assembly import Node
 from darkroom.bootstrap.operations import Operations
 from darkroom.errors import StateError
 from darkroom.model.metrics import node as metrics
+from darkroom.node.standing import STANDING
+from darkroom.policy.standing import LEVEL
 from darkroom.ports import Clock, FootageStore, Relay, Sandbox
 
 
@@ -138,6 +140,9 @@ class NodeOperations:
             oldest[state] = min(since, oldest.get(state, since))
         for state, since in oldest.items():
             meter.set(metrics.OLDEST_JOB, max(0.0, now - since), state=state)
+        standing = self._store.fact(STANDING) or {}
+        meter.set(metrics.CHARGED_WAIT, float(standing.get("is") != LEVEL))
+        meter.set(metrics.EPOCH, self._store.epoch())
         meter.set(metrics.OUTBOX, found.outbox)
         meter.set(metrics.OUTBOX_AGE, max(0.0, now - found.outbox_since) if found.outbox else 0.0)
         meter.set(metrics.GIVEN_UP, found.given_up)

@@ -8,6 +8,7 @@ from pathlib import Path
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
 from darkroom.errors import StateError
 from darkroom.model.dataset import DatasetCard
+from darkroom.node.standing import STANDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,8 @@ class NodeStatus:
 
     Attributes:
         isolation: layer -> "holds" or why not; as the last start found it.
+        epoch: 1, and one more after each restore.
+        standing: why charged jobs wait, as the node found last; "" when they do not.
         waiting: letters in the outbox, by kind.
         problems: damage of the file, letters that could not be delivered, and the newest that
             were put aside.
@@ -28,6 +31,8 @@ class NodeStatus:
     policy_version: int
     fit: bool | None
     isolation: dict[str, str]
+    epoch: int
+    standing: str
     jobs: dict[str, int]
     waiting: dict[str, int]
     scientists: list[str]
@@ -56,6 +61,8 @@ def node_status(state: Path) -> NodeStatus:
             policy_version=int(policy.body["version"]) if policy else 0,
             fit=isolation["fit"],
             isolation=isolation["layers"],
+            epoch=store.epoch(),
+            standing=(store.fact(STANDING) or {}).get("why", ""),
             jobs=store.count_jobs(),
             waiting=waiting,
             scientists=[name for name in store.names() if name != owner],

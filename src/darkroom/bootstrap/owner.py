@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from darkroom.adapters.http.relay import HttpRelay
 from darkroom.adapters.operations.measured_relay import MeasuredRelay
 from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
-from darkroom.adapters.sqlite.owner_store import SqliteOwnerStore
+from darkroom.adapters.sqlite.owner_store import STORE, SqliteOwnerStore
 from darkroom.adapters.sqlite.pins import SqlitePins
 from darkroom.bootstrap.keys import open_keys
 from darkroom.bootstrap.operations import Operations
+from darkroom.bootstrap.replay import replay_policy
 from darkroom.config import policy_proposal, sound_policy
 from darkroom.display.review_page import review_fragment
 from darkroom.display.review_text import plain_text
@@ -25,6 +27,7 @@ from darkroom.errors import DeniedError, InputError, SpecError, StateError
 from darkroom.model.identity import PublicIdentity, require_name
 from darkroom.model.owner_case import Notice
 from darkroom.model.site_policy import SitePolicy
+from darkroom.owner.believing import Believing
 from darkroom.owner.desk import Desk, Shown
 from darkroom.owner.mailroom import Mailroom, pinned_domain
 from darkroom.owner.policy_desk import PolicyDesk
@@ -35,7 +38,6 @@ from darkroom.post import Post
 
 KEYS = "keys.json"
 PINS = "pins.sqlite"
-STORE = "owner.sqlite"
 SETTINGS = "settings"
 MAX_IDENTITY_FILE = 64 << 10
 FINDINGS = "darkroom.owner.findings.child"
@@ -47,12 +49,14 @@ class Office:
     """An opened owner state.
 
     Attributes:
+        state: its folder.
         identity: the public identity of the owner, or of a reviewer.
         desk: reviews and releases.
         reviewer: whether they review beside the owner.
         owners_rules: policies and invitations.
     """
 
+    state: Path
     identity: PublicIdentity
     desk: Desk
     reviewer: bool
@@ -282,6 +286,7 @@ def open_office(
             clock=clock,
         )
         yield Office(
+            state=state,
             identity=keyring.identity,
             desk=desk,
             reviewer=bool(settings.get("reviewer")),
@@ -291,6 +296,15 @@ def open_office(
         http.close()
         pins.close()
         store.close()
+
+
+def believing(office: Office) -> Believing:
+    """The owner's word after a restore.
+
+    Raises:
+        DeniedError: a reviewer's does not count.
+    """
+    return office.rules.believing(SycVerifier())
 
 
 def open_desk(state: str | Path) -> Desk:
@@ -323,6 +337,7 @@ def policy_desk(office: Office) -> PolicyDesk:
         read=read_policy,
         sound=sound_policy,
         identity=read_public_identity,
+        replayed=partial(replay_policy, office.state),
         shown=lambda sheet, listed: Shown(sheet, review_fragment, plain_text, listed),
     )
 

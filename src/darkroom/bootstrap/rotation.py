@@ -18,7 +18,7 @@ from darkroom.adapters.http.relay import HttpRelay
 from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
-from darkroom.adapters.sqlite.owner_store import SqliteOwnerStore
+from darkroom.adapters.sqlite.owner_store import STORE, SqliteOwnerStore
 from darkroom.adapters.sqlite.pins import SqlitePins
 from darkroom.adapters.sqlite.scientist_store import SqliteScientistStore
 from darkroom.bootstrap import node, owner, scientist
@@ -205,7 +205,7 @@ def _scientists(folder: Path) -> Iterator[Home]:
 def _owners(folder: Path) -> Iterator[Home]:
     settings = owner.read_settings(folder)
     pins = SqlitePins(folder / owner.PINS)
-    store = SqliteOwnerStore(folder / owner.STORE)
+    store = SqliteOwnerStore(folder / STORE)
 
     def flush(post: Post, keyring: SycKeyring) -> None:
         for letter in store.unsent():

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from darkroom.bootstrap.scientist_display import ScientistRenderer, register_wit
 from darkroom.display.progress import Mode, choose_progress
 from darkroom.errors import InputError, StateError
 from darkroom.model.identity import PublicIdentity, require_name
-from darkroom.ports import RunRecord
 from darkroom.post import Post
 from darkroom.post.enrolment import enrol as enrol_with
 from darkroom.post.invitation import Invitation
+from darkroom.run_log import RunRecord
 from darkroom.scientist.advice import headline
 from darkroom.scientist.catalogue import Catalogue
 from darkroom.scientist.collect import Collector
@@ -191,6 +191,20 @@ class _LazyRunLog:
 
         log = MlflowRunLog(self._uri)
         return log.write(record)
+
+    def registered(self, key: str, name: str) -> str:
+        """As `MlflowRunLog.registered`."""
+        from darkroom.adapters.mlflow import MlflowRunLog
+
+        return MlflowRunLog(self._uri).registered(key, name)
+
+    def mark_stale(
+        self, keys: Collection[str], *, models: Collection[str], tags: Mapping[str, str]
+    ) -> None:
+        """As `MlflowRunLog.mark_stale`."""
+        from darkroom.adapters.mlflow import MlflowRunLog
+
+        MlflowRunLog(self._uri).mark_stale(keys, models=models, tags=tags)
 
 
 def _say(line: str) -> None:

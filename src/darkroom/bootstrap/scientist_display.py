@@ -11,9 +11,11 @@ from darkroom.errors import DarkroomError
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job import JobRequest
+from darkroom.model.receipt import Receipt
 from darkroom.model.site_policy import SitePolicy
 from darkroom.ports import Clock
 from darkroom.scientist.advice import headline
+from darkroom.scientist.conversation import Questions
 from darkroom.scientist.cost import Cost, DomainCost
 from darkroom.scientist.domain import Datasets, Domain, Domains, RemoteDataset
 from darkroom.scientist.mock_run import MockResult
@@ -41,6 +43,7 @@ class ScientistRenderer:
             Cost: _cost,
             Submission: self._submission,
             Submissions: _submissions,
+            Questions: _questions,
             ReleasedModel: _model,
             Recorded: _recorded,
             DatasetCard: nouns.card,
@@ -74,11 +77,7 @@ class ScientistRenderer:
 
 def register_with_notebook(renderer: ScientistRenderer) -> None:
     """Teach a running notebook kernel or IPython how the nouns and mock frames look."""
-    if "IPython" not in sys.modules:
-        return
-    from IPython import get_ipython
-
-    shell = get_ipython()
+    shell = prepared_notebook()
     if shell is None:
         return
     html = shell.display_formatter.formatters["text/html"]
@@ -86,14 +85,27 @@ def register_with_notebook(renderer: ScientistRenderer) -> None:
     for kind in renderer.kinds:
         html.for_type(kind, renderer.html)
         text.for_type(kind, lambda item, printer, _: printer.text(renderer.text(item)))
-    calm_errors(shell)
-    from darkroom.display import pictures, plots
+    from darkroom.display import pictures
     from darkroom.runtime import Dataset, Frame
 
-    png = shell.display_formatter.formatters["image/png"]
-    png.for_type_by_name("matplotlib.figure", "Figure", plots.figure_png)
     html.for_type(Frame, pictures.frame_html)
     html.for_type(Dataset, _mock_html)
+
+
+def prepared_notebook() -> Any:  # noqa: ANN401  # IPython's shell
+    """The running kernel or IPython with figures and calm errors; None where there is none."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython
+
+    from darkroom.display import plots
+
+    shell = get_ipython()
+    if shell is not None:
+        calm_errors(shell)
+        png = shell.display_formatter.formatters["image/png"]
+        png.for_type_by_name("matplotlib.figure", "Figure", plots.figure_png)
+    return shell
 
 
 def calm_errors(shell: Any) -> None:  # noqa: ANN401  # IPython's shell
@@ -202,8 +214,9 @@ def _results(item: Results) -> Grid:
         (label, ", ".join(r), r.approved_by, r.released_by, r.bytes_out, r.facts)
         for label, r in item.items()
     ]
-    waiting = "\n".join(f"{label}: {text}" for label, text in item.missing().items())
-    return nouns.results(rows, waiting)
+    notes = [f"STALE: {label}: {r.stale}; see .again()" for label, r in item.items() if r.stale]
+    notes += [f"{label}: {text}" for label, text in item.missing().items()]
+    return nouns.results(rows, "\n".join(notes))
 
 
 def _domain_result(item: DomainResult) -> Grid:
@@ -215,14 +228,21 @@ def _domain_result(item: DomainResult) -> Grid:
     return nouns.outputs(
         f"{item.domain} released",
         {
+            **({"STALE": f"{item.stale}; see submission.again()"} if item.stale else {}),
             **{n: _in_words(v) for n, v in item.items()},
             "approved by": item.approved_by,
             "released by": item.released_by,
             **({"price": amounts.amount(item.price)} if item.price else {}),
             "facts": facts,
             "job digest": Code(body["job_digest"]),
+            **({"receipt": _receipt(item.receipt)} if item.receipt else {}),
         },
     )
+
+
+def _receipt(item: Receipt) -> str:
+    entry, head = item.proof.entry.number, item.proof.tree_head
+    return f"{item.digest}, entry {entry} of the audit log of {head.domain}"
 
 
 def _in_words(value: Any) -> str:  # noqa: ANN401  # an output
@@ -238,6 +258,10 @@ def _submissions(item: Submissions) -> Grid:
         item.rows,
         {row.id: {job.label: headline(job) for job in row.jobs} for row in item.rows},
     )
+
+
+def _questions(item: Questions) -> Grid:
+    return nouns.questions([(n, m) for n, said in item.said.items() for m in said], [*item.open])
 
 
 def _recorded(item: Recorded) -> Grid:

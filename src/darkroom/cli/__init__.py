@@ -24,15 +24,22 @@ COMMANDS: dict[str, str] = {
     "results": "scientist",
     "notebooks": "scientist",
     "batch": "batch",
+    "receipt": "receipt",
+    "lineage": "receipt",
     # data owner
     "owner": "owner",
     "review": "owner",
     "release": "owner",
     "policy": "policy",
     "identity": "owner",
+    # auditor
+    "audit": "audit",
     # operator of a domain
     "node": "node",
     "ingest": "ingest",
+    "backup": "backup",
+    "restore": "backup",
+    "forget": "forget",
     # operator of the gateway
     "gateway": "gateway",
 }
@@ -68,8 +75,11 @@ def main() -> None:
     try:
         cli(standalone_mode=False)
     except DarkroomError as error:
-        click.secho(f"darkroom: {error.message}", fg="red", err=True)
-        click.echo(f"  next: {error.next_step}", err=True)
+        from darkroom.display.visible import visible  # others wrote parts of some messages
+
+        what, step = (visible(text, keep="\n") for text in (error.message, error.next_step))
+        click.secho(f"darkroom: {what}", fg="red", err=True)
+        click.echo(f"  next: {step}", err=True)
         sys.exit(2)
     except click.ClickException as error:
         error.show()

@@ -114,6 +114,28 @@ def review_reject(state: Path, digest: str, reason: str) -> None:
         _said("rejected", office.desk, office.desk.reject(digest, reason))
 
 
+@review.command(name="request-changes")
+@state_option
+@_key
+@click.argument("words")
+def review_request_changes(state: Path, digest: str, words: str) -> None:
+    """Refuse this code as it is, and say what would make it a yes."""
+    with open_office(state) as office:
+        _said("changes requested of", office.desk, office.desk.request_changes(digest, words))
+
+
+@review.command(name="ask")
+@state_option
+@_key
+@click.argument("question")
+def review_ask(state: Path, digest: str, question: str) -> None:
+    """Ask the scientist about code that waits. What you write leaves the domain."""
+    with open_office(state) as office:
+        asked = office.desk.ask(digest, question)
+        click.echo(f"asked about job {asked.job_id}; the answer stands on its sheet")
+        say_offline(office.desk)
+
+
 @review.command(name="withdraw")
 @state_option
 @_key

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from darkroom.bootstrap.audit_hand_over import hand_over
 from darkroom.bootstrap.local_stack import VIDEO_DATASET, LocalStack, StackPlan
 from darkroom.bootstrap.notebook_run import NotebookRun, run_notebook, write_pages
 from darkroom.bootstrap.report import build_report, describe, write_report
@@ -32,7 +33,9 @@ LANES = (
     ),
     ("03_remote_training", "04_pysyft_client"),
 )
-NOTEBOOKS = tuple(sorted(name for lane in LANES for name in lane))
+AUDIT = "20_the_auditors_desk"  # once the others made releases
+AUDITED = "south"  # trained there
+NOTEBOOKS = (*sorted(name for lane in LANES for name in lane), AUDIT)
 # How an owner's process begins the lines that say what it was asked, and what it answered.
 TOLD = ("May ", "APPROVED ", "RELEASED ", "REJECTED ", "WITHHELD ")
 ASKED = " asks to run "
@@ -74,6 +77,9 @@ def demo(video: Path | None, model: Path | None, root: Path, keep: bool) -> None
                 advance("waiting for MLflow")
                 stack.wait_for_run_log()
                 _run_lanes(lambda name: _run(name, root, stack, video, carried), advance)
+                advance(f"notebook {AUDIT}")
+                hand_over(stack, AUDITED, "alice", _evidence(root))
+                run_notebook(_run(AUDIT, root, stack, video, carried), page=False)
                 write_pages(
                     [root / "notebooks" / f"{name}.ipynb" for name in NOTEBOOKS],
                     stack.environment(home=plan.home("alice")),
@@ -132,6 +138,8 @@ def _run(
             parameters["state"] = str(stack.plan.owner_state("north"))
         case "12_try_to_steal_a_frame":
             parameters["owner"] = str(stack.plan.owner_state("east"))
+        case "20_the_auditors_desk":
+            parameters["evidence"] = str(_evidence(root))
         case "02_remote_detection" if video is not None:
             parameters |= {
                 "video_dataset": VIDEO_DATASET,
@@ -150,6 +158,11 @@ def _run(
         parameters=parameters,
         environment=stack.environment(home=stack.plan.home("alice")),
     )
+
+
+def _evidence(root: Path) -> Path:
+    """What is handed over to the auditor."""
+    return (root / "audit" / AUDITED).resolve()
 
 
 @contextmanager

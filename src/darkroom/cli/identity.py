@@ -91,14 +91,23 @@ def rotate(folder: Path, yes: bool) -> None:  # noqa: FBT001  # click passes it
 @identity.command()
 @_file
 @click.option("--public", is_flag=True, help="Print the public identity as JSON, nothing else.")
-def show(file: Path, public: bool) -> None:
+@click.option(
+    "--handovers", is_flag=True, help="With --public: and how these keys came from former ones."
+)
+def show(file: Path, public: bool, handovers: bool) -> None:
     """Show the public half of a key file, or check a public identity's file."""
-    found = (
-        SycKeyring.load(file).identity
+    keyring = (
+        SycKeyring.load(file)
         if file.exists() and b'"jwks"' in file.read_bytes()[: 64 << 10]
-        else read_public_identity(file)
+        else None
     )
-    if public:
+    found = keyring.identity if keyring else read_public_identity(file)
+    if handovers:
+        if not public or keyring is None:
+            raise click.UsageError("--handovers goes with --public, for a key file")
+        links = [link.to_mapping() for link in keyring.handovers]
+        click.echo(json.dumps({"identity": found.to_mapping(), "handovers": links}, indent=1))
+    elif public:
         click.echo(json.dumps(found.to_mapping(), indent=1))
     else:
         _describe(found)

@@ -5,13 +5,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from darkroom.cli.ingest_live import live
+from darkroom.cli.moment import moment
 from darkroom.config import REPOSITORY, domain_config
 from darkroom.errors import InputError
 from darkroom.model.dataset import DatasetCard
@@ -59,19 +59,6 @@ def _polygon(text: str) -> "tuple[str, Polygon]":
             next_step="write camera:x,y x,y x,y ..., as in 'cam-1:10,10 90,10 90,60'",
         ) from error
     return camera, polygon
-
-
-def _start(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(
-            f"{ascii(text)[:80]} is not a time",
-            next_step="write it as 2026-06-01T12:00:00Z",
-        ) from error
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
 def _configured(dataset: DatasetConfig, sandbox: Path | None) -> tuple[Path, ...]:
@@ -224,7 +211,7 @@ def ingest(
             labels=labels,
             labels_format="yolo" if labels_format == "yolo" else "coco",
             masks=drawn,
-            start=_start(start),
+            start=None if start is None else moment(start),
             fps=fps,
         )
         with _bar(console) as progress:

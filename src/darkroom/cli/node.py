@@ -208,6 +208,9 @@ def status(state: Path) -> None:
     grid.add_row("isolation", fit[found.fit])
     for layer, what in sorted(found.isolation.items()):
         grid.add_row("", escape(f"{layer}: {what}"))
+    grid.add_row("epoch", str(found.epoch))
+    if found.standing:
+        grid.add_row("charged jobs", f"[red]wait: {escape(found.standing)}[/red]")
     grid.add_row("jobs", _counts(found.jobs))
     grid.add_row("outbox", _counts(found.waiting))
     for problem in found.problems:

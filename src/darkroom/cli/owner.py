@@ -25,6 +25,7 @@ from darkroom.bootstrap.owner_operations import OwnerOperations
 from darkroom.cli.decisions import release, review
 from darkroom.cli.identity import identity
 from darkroom.cli.operations_options import Format, Place, operations_options
+from darkroom.cli.override import override
 from darkroom.cli.owner_options import say_offline, state_option
 from darkroom.display.review_text import print_sheet
 from darkroom.display.visible import visible
@@ -120,6 +121,9 @@ def pin(state: Path, file: Path, fingerprint: str) -> None:
         )
     pin_domain(state, found)
     click.echo(f"pinned {found.name}\nfingerprint {found.fingerprint}")
+
+
+owner.add_command(override)
 
 
 @owner.command()

@@ -1,5 +1,6 @@
 """Options and sentences that the owner's commands share."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,19 @@ def _expand(_context: click.Context, _parameter: click.Parameter, value: Path) -
     return value.expanduser()
 
 
-def state_option(function: Any) -> Any:  # noqa: ANN401 - click's own decorator type
-    """`--state DIR` of a data owner."""
+def state_option_of(what: str) -> Callable[[Any], Any]:
+    """`--state DIRECTORY` with a data owner's folder as the default; the help says what it is."""
     return click.option(
         "--state",
         type=click.Path(path_type=Path, file_okay=False),
         default=Path("~/.darkroom/owner"),
         show_default=True,
         callback=_expand,
-        help="The folder with your keys.",
-    )(function)
+        help=what,
+    )
+
+
+state_option = state_option_of("The folder with your keys.")
 
 
 def say_offline(desk: Desk) -> None:

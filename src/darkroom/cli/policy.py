@@ -1,4 +1,4 @@
-"""What a data owner types about rules: `darkroom policy check | diff | sign | show | budgets`."""
+"""What a data owner types about rules: `policy check | diff | replay | sign | show | budgets`."""
 
 import json
 from collections.abc import Iterator
@@ -10,12 +10,14 @@ import click
 from rich.console import Console
 
 from darkroom.bootstrap.owner import Office, open_office, policy_desk
-from darkroom.cli.owner_options import say_offline, state_option
+from darkroom.bootstrap.replay import replay_policy
+from darkroom.cli.owner_options import say_offline, state_option, state_option_of
 from darkroom.config import sound_policy
 from darkroom.display.review_text import print_sheet
 from darkroom.display.visible import visible
 from darkroom.owner.policy_desk import PolicyDesk
 from darkroom.owner.policy_view import policy_sheet
+from darkroom.owner.replay_view import replay_mapping, replay_sheet
 from darkroom.policy.consistency import UnsoundPolicyError
 
 
@@ -60,6 +62,24 @@ def diff(file: Path, against: Path | None, state: Path) -> None:
     with open_office(state) as office:
         desk = _desk(office)
         print_sheet(desk.diff(file, against).sheet, Console())
+
+
+@policy.command()
+@file_argument
+@state_option_of("The state folder of the domain's node, or your own.")
+@click.option("--all", "everything", is_flag=True, help="Also the jobs that would go the same way.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def replay(file: Path, state: Path, everything: bool, as_json: bool) -> None:
+    """Say what a policy.yaml would have decided over all past jobs.
+
+    A node's state has all of them; your own only those that you were asked about. Nothing is
+    changed.
+    """
+    replayed = replay_policy(state, file)
+    if as_json:
+        click.echo(json.dumps(replay_mapping(replayed), indent=1))
+    else:
+        print_sheet(replay_sheet(replayed, everything=everything), Console())
 
 
 @policy.command()

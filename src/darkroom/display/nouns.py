@@ -11,6 +11,7 @@ from darkroom.model.amount import UNITS, Amount
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job import JobRequest
+from darkroom.model.message import Message
 from darkroom.model.output import Histogram, Model, Output, Scalars, Table
 from darkroom.model.quote import Balance
 from darkroom.model.site_policy import SitePolicy
@@ -210,6 +211,18 @@ def submissions(rows: Sequence[SubmissionRow], headlines: Mapping[str, Mapping[s
         ],
         note="session.job('<id>') opens one, in any notebook of this machine",
     )  # fmt: skip
+
+
+def questions(rows: Sequence[tuple[str, Message]], waiting: Sequence[str]) -> Grid:
+    """What reviewers asked and what was answered: (domain, message)."""
+    return Grid(
+        title="Questions and answers" if rows else "Nobody asked",
+        columns=("domain", "when", "who", "words"),
+        rows=[(label, when(m.at), f"{m.by} ({m.side})", m.text) for label, m in rows],
+        note="\n".join(
+            f"{label} waits for you: submission.answer('…', domain='{label}')" for label in waiting
+        ),
+    )
 
 
 def results(

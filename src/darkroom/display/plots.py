@@ -3,6 +3,7 @@
 import io
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 
@@ -114,6 +115,47 @@ def before_after(
     axis.set_ylabel(label)
     axis.legend(frameon=False, loc="upper left")
     return _finish(figure, title)
+
+
+def log_growth(
+    times: Sequence[float],
+    heads: Mapping[str, Sequence[tuple[float, int]]],
+    *,
+    title: str = "",
+) -> "Figure":
+    """How an audit log grew, and how far others vouch for it.
+
+    Args:
+        times: Unix seconds of each entry, in their order.
+        heads: who holds them -> (Unix seconds, number of entries) of each signed head.
+        title: above the figure.
+    """
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    figure, (axis,) = _panels(1)
+    numbers = range(1, len(times) + 1)
+    axis.step(
+        [_moment(at) for at in times], numbers, where="post", color=COLOURS[5], label="entries"
+    )
+    for number, (holder, known) in enumerate(heads.items()):
+        axis.plot(
+            [_moment(at) for at, _ in known], [size for _, size in known],
+            linestyle="none", marker="oD^s"[number % 4], markersize=max(4, 10 - 5 * number),
+            color=_colour(number), label=holder,
+        )  # fmt: skip
+    locator = AutoDateLocator(tz=UTC)  # type: ignore[no-untyped-call]
+    axis.xaxis.set_major_locator(locator)
+    form = ConciseDateFormatter(locator, tz=UTC)  # type: ignore[no-untyped-call]
+    axis.xaxis.set_major_formatter(form)
+    axis.set_xlabel("the domain's clock (UTC)")
+    axis.set_ylabel("entries in the log")
+    axis.set_ylim(bottom=0)
+    axis.legend(frameon=False, loc="upper left")
+    return _finish(figure, title)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def figure_png(figure: "Figure") -> bytes:

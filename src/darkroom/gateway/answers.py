@@ -32,6 +32,7 @@ STATUS: dict[type[errors.DarkroomError], int] = {
     errors.ModelRefusedError: 422,
     errors.TrustError: 403,
     errors.EnvelopeError: 403,
+    errors.ForkError: 409,
     errors.IsolationError: 500,
     errors.WorkerLostError: 500,
     errors.UnreachableError: 503,

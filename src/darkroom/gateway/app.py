@@ -30,9 +30,10 @@ from darkroom.gateway.mailboxes import Mailboxes
 from darkroom.gateway.parameters import declared_length
 from darkroom.gateway.rates import Rates
 from darkroom.gateway.sessions import Sessions
-from darkroom.gateway.stores import BlobIndex, DirectoryStore, MailboxStore
+from darkroom.gateway.stores import BlobIndex, DirectoryStore, HeadStore, MailboxStore
 from darkroom.gateway.tally import Tally
 from darkroom.gateway.threads import Threads
+from darkroom.gateway.witness import Witness
 from darkroom.ports import BlobStore, Clock, Verifier
 
 
@@ -53,6 +54,7 @@ class GatewayParts:
     """
 
     directory: DirectoryStore
+    heads: HeadStore
     mailboxes: MailboxStore
     blob_index: BlobIndex
     blob_store: BlobStore
@@ -109,6 +111,16 @@ class GatewayApp:
             threads=threads,
             json_bytes=limits.json_bytes,
         )
+        witness = Witness(
+            gate=gate,
+            directory=parts.directory,
+            store=parts.heads,
+            verifier=parts.verifier,
+            bodies=bodies,
+            threads=threads,
+            clock=clock,
+            json_bytes=limits.json_bytes,
+        )
         self.bells = Bells(per_name=limits.polls_per_identity)
         mailboxes = Mailboxes(
             gate=gate,
@@ -137,14 +149,19 @@ class GatewayApp:
             clock=clock,
         )
         self.asgi = Starlette(
-            routes=self._routes(gate, directory, mailboxes, blobs),
+            routes=self._routes(gate, directory, witness, mailboxes, blobs),
             lifespan=self._lifespan,
             exception_handlers={HTTPException: _no_such_path},
         )
         self.asgi.router.redirect_slashes = False  # a path is right or wrong
 
     def _routes(
-        self, gate: Gate, directory: Directory, mailboxes: Mailboxes, blobs: Blobs
+        self,
+        gate: Gate,
+        directory: Directory,
+        witness: Witness,
+        mailboxes: Mailboxes,
+        blobs: Blobs,
     ) -> list[Route]:
         table: list[tuple[str, str, Endpoint]] = [
             ("GET", "/healthz", self._health),
@@ -158,6 +175,8 @@ class GatewayApp:
             ("GET", "/v1/profiles", directory.profiles),
             ("PUT", "/v1/card", directory.put_card),
             ("GET", "/v1/cards/{domain}", directory.cards),
+            ("PUT", "/v1/heads/{domain}", witness.put),
+            ("GET", "/v1/heads/{domain}", witness.get),
             ("GET", "/v1/admitted", mailboxes.admitted),
             ("PUT", "/v1/admitted/{sender}", mailboxes.admit),
             ("DELETE", "/v1/admitted/{sender}", mailboxes.dismiss),

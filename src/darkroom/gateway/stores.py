@@ -1,8 +1,9 @@
 """What the gateway needs kept. `adapters/sqlite/gateway/` keeps it, and says the details."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from darkroom.policy.witness import Ruling
 from darkroom.ports import Parcel
 
 
@@ -49,6 +50,33 @@ class DirectoryStore(Protocol):
 
     def cards(self, domain: str, *, after: str, limit: int) -> list[tuple[str, dict[str, Any]]]:
         """One page of a domain's cards by dataset name."""
+        ...
+
+
+class HeadStore(Protocol):
+    """Heads of audit logs by domain."""
+
+    def judge(
+        self,
+        domain: str,
+        statement: dict[str, Any],
+        rule: Callable[[dict[str, Any] | None], Ruling],
+        *,
+        now: float,
+    ) -> Ruling:
+        """Rule on a head against the body of the last one, and keep what follows; atomic."""
+        ...
+
+    def last(self, domain: str) -> dict[str, Any] | None:
+        """The last head."""
+        ...
+
+    def heads(self, domain: str, *, after: int, limit: int) -> list[tuple[int, dict[str, Any]]]:
+        """One page of heads by number."""
+        ...
+
+    def forks(self, domain: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Heads that were held, each with one that contradicts it."""
         ...
 
 

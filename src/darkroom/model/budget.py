@@ -154,12 +154,14 @@ class Account:
         budget: with the caps.
         holder: name of the dataset, scientist or project.
         begins, ends: Unix seconds; the period holds its begin and not its end.
+        closed: nothing is left, since the period holds the moment of a restore.
     """
 
     budget: Budget
     holder: str
     begins: int
     ends: int
+    closed: bool = False
 
     def holds(self, *, dataset: str, scientist: str, project: str, at: float) -> bool:
         """Whether an entry of the ledger counts here."""

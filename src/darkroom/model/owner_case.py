@@ -15,8 +15,8 @@ class Case:
         subject: `code` (review) or `output` (release).
         digest: what a decision binds; "" when the request was refused as it came.
         problem: why it cannot be shown or approved; "" when it is sound.
-        verdict: "" while it waits; else `approve`, `reject`, `withdraw`, `release` or
-            `withhold`.
+        verdict: "" while it waits; else `approve`, `reject`, `request-changes`, `withdraw`,
+            `release` or `withhold`.
         decided_at: of the latest verdict, Unix seconds.
         expires_at: when an approval that was not used is void; 0.0 for all others.
     """

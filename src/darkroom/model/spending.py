@@ -31,6 +31,7 @@ class Spending:
             "begins": self.account.begins,
             "ends": self.account.ends,
             "spent": self.spent.to_mapping(),
+            **({"closed": True} if self.account.closed else {}),
         }
 
     @classmethod
@@ -40,7 +41,11 @@ class Spending:
         Raises:
             SpecError: a field is missing, unknown or out of bounds.
         """
-        if not isinstance(value, dict) or value.keys() != _FIELDS:
+        if (
+            not isinstance(value, dict)
+            or value.keys() - {"closed"} != _FIELDS
+            or type(value.get("closed", False)) is not bool
+        ):
             raise SpecError("an account has missing or unknown fields", next_step=_AGAIN)
         begins, ends = value["begins"], value["ends"]
         if not is_whole(begins) or not is_whole(ends, begins) or ends > LAST_MOMENT:
@@ -51,6 +56,7 @@ class Spending:
                 holder=require_name(value["holder"], "account"),
                 begins=begins,
                 ends=ends,
+                closed=value.get("closed", False),
             ),
             spent=bounded_amount(value["spent"]),
         )

@@ -12,11 +12,13 @@ from darkroom.model.canonical import canonical
 
 
 MEDIA = "application/vnd.darkroom.{}+json"
+RECEIPT = "receipt"  # the one kind that other people's tools read: an in-toto statement
+IN_TOTO = "application/vnd.in-toto+json"
 
 
 def pre_authentication_encoding(kind: str, payload: bytes) -> bytes:
-    """The exact bytes that are signed (DSSE: PAE(type, body))."""
-    media = MEDIA.format(kind).encode()
+    """The exact bytes that are signed (DSSE: PAE(type, body)); no two kinds share a type."""
+    media = (IN_TOTO if kind == RECEIPT else MEDIA.format(kind)).encode()
     return b"DSSEv1 %d %s %d %s" % (len(media), media, len(payload), payload)
 
 
@@ -25,7 +27,7 @@ class Statement:
     """A statement with its signature.
 
     Attributes:
-        kind: `card`, `decision`, `policy`, `release`, `invitation`; part of what is signed,
+        kind: `card`, `decision`, `policy`, `release`, `receipt`, …; part of what is signed,
             so that one kind can never pass for another.
         body: the JSON value that was signed, in canonical form when signed.
         key: hex Ed25519 public key of the signer.

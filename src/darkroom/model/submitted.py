@@ -61,11 +61,29 @@ class ResultRow:
         release: the signed statement, as a mapping.
         outputs: name -> bytes.
         received_at: Unix seconds.
+        receipt: the DSSE envelope that came with it; b"" from a domain that sends none.
     """
 
     release: dict[str, Any]
     outputs: dict[str, bytes]
     received_at: float
+    receipt: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleRow:
+    """That a result is stale.
+
+    Attributes:
+        statement: what the domain signed about it, or about what it was made with.
+        made_from: id of the job whose result it was made with; "" where its own domain says it.
+        at: when we heard, Unix seconds.
+    """
+
+    job_id: str
+    statement: dict[str, Any]
+    made_from: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

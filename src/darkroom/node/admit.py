@@ -32,6 +32,7 @@ from darkroom.post.codec import body_size, fits
 
 CODE = "code/"
 MAX_REQUEST = 512 << 10
+MAX_SPEC = 128 << 10  # a receipt shows all of it
 MAX_MOCK = 128 << 10
 BESIDE = 64 << 10  # bytes of verdict and submitter beside request and mock
 MAX_OPEN_JOBS = 200  # of one scientist
@@ -43,8 +44,8 @@ def read_submission(letter: Letter) -> Draft:
     """Check form, sizes and hashes of a `job.submit`; hostile to the last byte. Pure."""
     body = letter.body
     try:
-        if body.keys() != {"request", "mock"} or not all(
-            isinstance(part, dict) for part in body.values()
+        if body.keys() - {"supersedes", "seen_head"} != {"request", "mock"} or not all(
+            isinstance(body[part], dict) for part in body.keys() - {"supersedes"}
         ):
             raise SpecError(
                 "a submission holds a request and what happened on mock",
@@ -55,11 +56,16 @@ def read_submission(letter: Letter) -> Draft:
         if len(canonical(body["mock"])) > MAX_MOCK:
             raise SpecError("the account of the mock run is too large", next_step="shorten it")
         request = JobRequest.from_mapping(body["request"])
+        if len(canonical(request.spec.to_mapping())) > MAX_SPEC:
+            raise SpecError("the declaration is too long", next_step="declare fewer texts")
         canonical(request.to_mapping())  # parameters that have no digest are refused here
     except SpecError as error:
         return Draft(request=None, against=(error.message,))
     except (TypeError, ValueError, RecursionError, AttributeError):
         return Draft(request=None, against=("the request is not well formed",))
+    supersedes = body.get("supersedes", "")
+    if supersedes != "" and not (isinstance(supersedes, str) and JOB_ID.fullmatch(supersedes)):
+        return Draft(request=request, against=("the job that it supersedes is not named well",))
     if request.spec.entrypoint == PYSYFT_ENTRYPOINT:
         # A rule may let such code have any name; as a parameter of ours that is any text.
         return Draft(request=request, against=("submit PySyft jobs with PySyft's client",))
@@ -71,6 +77,8 @@ def read_submission(letter: Letter) -> Draft:
         request=request,
         files={name.removeprefix(CODE): data for name, data in letter.attachments.items()},
         mock=body["mock"],
+        supersedes=supersedes,
+        seen_head=body.get("seen_head"),
     )
 
 
@@ -115,8 +123,17 @@ class Admission:
         charge: Charge,
         clock: Clock,
         free_bytes: Callable[[], int],
-        why_waiting: Callable[[], str],
+        why_waiting: Callable[[str], str],
+        hear: Callable[[dict[str, Any]], None],
     ) -> None:
+        """Put together.
+
+        Args:
+            store, journal, shelf, laws, charge, clock: the node's own.
+            free_bytes: on the disk.
+            why_waiting: why an approved job of a tier does not start now, or "".
+            hear: takes a head of our log that came along.
+        """
         self._store = store
         self._journal = journal
         self._shelf = shelf
@@ -125,6 +142,7 @@ class Admission:
         self._clock = clock
         self._free_bytes = free_bytes
         self._why_waiting = why_waiting
+        self._hear = hear
 
     def prepare(
         self, letter: Letter, read: Callable[[Letter], Draft] = read_submission
@@ -139,6 +157,9 @@ class Admission:
         request = draft.request
         if request is None:
             return lambda: self._refuse_unread(letter, draft.against)
+        if draft.seen_head is not None:  # before anything may follow from this state
+            with self._store.transaction():
+                self._hear(draft.seen_head)
         known = self._store.job(request.job_id)
         if known is not None:
             return lambda: self._again(known, letter)
@@ -153,7 +174,7 @@ class Admission:
                     reasons=(full,),
                     policy_version=verdict.policy_version,
                 )
-        return lambda: self._decide(request, draft.mock, verdict, letter)
+        return lambda: self._decide(request, draft, verdict, letter)
 
     def _judge(self, draft: Draft, request: JobRequest, letter: Letter) -> Verdict:
         submitter = self._store.identity_of(letter.sender, request.submitter_fingerprint)
@@ -179,7 +200,8 @@ class Admission:
     def _refuse_unread(self, letter: Letter, against: tuple[str, ...]) -> None:
         """There is no job to keep, but its sender learns why, when it can be named."""
         self._store.quarantine(self._clock.now(), letter.sender, "; ".join(against)[:300])
-        self._journal.note("submission-refused", submitter=letter.sender, reasons=list(against))
+        said = {"submitter": letter.sender, "reasons": list(against)}
+        self._journal.refuse("submission-refused", letter.sender, **said)
         request = letter.body.get("request", letter.body)
         job_id = request.get("job_id") if isinstance(request, dict) else None
         if not isinstance(job_id, str) or not JOB_ID.fullmatch(job_id):
@@ -200,12 +222,13 @@ class Admission:
     def _again(self, known: JobRecord, letter: Letter) -> None:
         """The same submission twice is one job; somebody else's id is not told apart."""
         if known.submitter != letter.sender:
-            self._journal.note("submission-refused", submitter=letter.sender, reasons=["job id"])
+            said = {"submitter": letter.sender, "reasons": ["job id"]}
+            self._journal.refuse("submission-refused", letter.sender, **said)
 
     def _decide(
         self,
         request: JobRequest,
-        mock: dict[str, Any],
+        draft: Draft,
         verdict: Verdict,
         letter: Letter,
     ) -> None:
@@ -221,7 +244,8 @@ class Admission:
                 job_digest=request.job_digest,
                 state="received",
                 received_at=self._clock.now(),
-                mock=mock,
+                mock=draft.mock,
+                supersedes=self._own(draft.supersedes, request),
                 policy_version=verdict.policy_version,
                 price=verdict.price.to_mapping(),
             )
@@ -235,6 +259,12 @@ class Admission:
             record = self._journal.move(record, "screened", *verdict.reasons)
             self._ask(record, verdict)
 
+    def _own(self, job_id: str, request: JobRequest) -> str:
+        """An earlier job of the same person here, or "": of others nothing is told."""
+        earlier = self._store.job(job_id) if job_id else None
+        mine = earlier is not None and earlier.submitter == request.submitter
+        return job_id if mine else ""
+
     def _reserved(self, request: JobRequest, verdict: Verdict) -> Verdict:
         """The verdict once the price is taken; what it was judged by may have changed since."""
         policy = self._laws.policy()
@@ -244,7 +274,7 @@ class Admission:
         return replace(verdict, decision="deny", reasons=short) if short else verdict
 
     def _approve_by_rule(self, record: JobRecord, verdict: Verdict) -> None:
-        waiting = self._why_waiting()
+        waiting = self._why_waiting(record.request.spec.tier)
         self._journal.move(
             record,
             "approved",
@@ -273,6 +303,7 @@ class Admission:
                 },
                 "mock": record.mock,
                 "submitter": submitter.to_mapping(),
+                **({"supersedes": record.supersedes} if record.supersedes else {}),
             },
             self._shelf.files(record.code_digest, record.request.spec.files),
         )

@@ -10,9 +10,11 @@ from darkroom.errors import DarkroomError
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.domain_config import DatasetConfig
 from darkroom.node.dataset_card import card_of
+from darkroom.node.forget import bar_new
 from darkroom.node.journal import Journal
 from darkroom.node.retention import GONE, LAST_FRAME
 from darkroom.node.store import NodeStore
+from darkroom.policy.forget import made_from
 from darkroom.policy.retention import last_frame
 from darkroom.ports import FootageStore
 
@@ -88,11 +90,16 @@ class Arrivals:
 
     def _register(self, dataset: DatasetConfig, version: str) -> None:
         manifest = self._footage.manifest(version)
+        if bar_new(self._store, manifest):
+            return  # its Pi cuts it: what is left arrives as another version
         card = card_of(
             manifest, domain=self._domain, description=dataset.description, look=dataset.look
         )
         with self._store.transaction():
             self._store.set_fact(LAST_FRAME.format(version), last_frame(manifest))
-            self._offer(card, version)
+            if origin := made_from(manifest):
+                self._store.register_in_place(card, origin)
+            else:
+                self._offer(card, version)
             self._journal.note("footage-arrived", dataset=dataset.name, version=version)
         self._say(f"{dataset.name}: {card.frames} frames arrived as version {version[:19]}")

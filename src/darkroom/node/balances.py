@@ -26,7 +26,7 @@ class Balances:
     def answer(self, letter: Letter) -> None:
         """Tell whoever may review what is left of each account in this period."""
         if letter.sender not in self._laws.people():
-            self._journal.note("budget-refused", sender=letter.sender)
+            self._journal.refuse("budget-refused", letter.sender, sender=letter.sender)
             return
         policy = self._laws.policy()
         accounts = _accounts(policy, self._charge.now()) if policy else ()
@@ -36,8 +36,8 @@ class Balances:
             {
                 "policy_version": policy.version if policy else 0,
                 "accounts": [
-                    Spending(account=account, spent=self._store.spent(account)).to_mapping()
-                    for account in islice(accounts, MAX_ACCOUNTS)
+                    Spending(account=account, spent=spent).to_mapping()
+                    for account, spent in map(self._charge.counted, islice(accounts, MAX_ACCOUNTS))
                 ],
             },
         )

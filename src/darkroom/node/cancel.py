@@ -22,7 +22,7 @@ class Cancellation:
         named = isinstance(job_id, str) and JOB_ID.fullmatch(job_id) is not None
         record = self._store.job(str(job_id)) if named else None
         if record is None or record.submitter != letter.sender:
-            self._journal.note("cancel-refused", submitter=letter.sender)
+            self._journal.refuse("cancel-refused", letter.sender, submitter=letter.sender)
         elif record.state in ("screened", "approved"):
             self._journal.move(record, "cancelled", BY_SUBMITTER, cancel_requested=True)
         elif record.state == "running" and not record.cancel_requested:

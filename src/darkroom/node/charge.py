@@ -11,6 +11,7 @@ from darkroom.model.job_record import JobRecord
 from darkroom.model.site_policy import SitePolicy
 from darkroom.node.store import NodeStore
 from darkroom.policy.disclosure import MAX_LOG
+from darkroom.policy.epoch import counted
 from darkroom.policy.ledger import Entry, Kind, accounts, against, closing
 from darkroom.policy.price import log_price
 from darkroom.ports import Clock
@@ -25,7 +26,8 @@ class Charge:
 
     def now(self) -> float:
         """The ledger's time: a clock that was set back opens no period a second time."""
-        return max(self._clock.now(), self._store.ledger_time())
+        opened_at = self._store.opened_epoch().opened_at
+        return max(self._clock.now(), self._store.ledger_time(), opened_at)
 
     def spent(self, request: JobRequest, policy: SitePolicy) -> tuple[tuple[Account, Amount], ...]:
         """The accounts that a job draws on now, with what was spent of each."""
@@ -41,7 +43,11 @@ class Charge:
             project=request.project,
             at=at,
         )
-        return tuple((account, self._store.spent(account)) for account in found)
+        return tuple(map(self.counted, found))
+
+    def counted(self, account: Account) -> tuple[Account, Amount]:
+        """What counts as spent of an account: all of it where a restore closed it."""
+        return counted(account, self._store.spent(account), self._store.restores())
 
     def reserve(self, request: JobRequest, price: Amount, policy: SitePolicy) -> tuple[str, ...]:
         """Take the price of a job that is being admitted; why not, or ()."""
@@ -60,6 +66,12 @@ class Charge:
         last = self._store.reservation(record.job_id)
         if last is not None and last.kind == "reserve":
             self._say(closing(touched=record.touched), record.job_id)
+
+    def keep(self, record: JobRecord) -> None:
+        """The job ended with a restore: what it reserved may have been used, so it was."""
+        last = self._store.reservation(record.job_id)
+        if last is not None and last.kind == "reserve":
+            self._say("settle", record.job_id)
 
     def _take(
         self, name: str, request: JobRequest, price: Amount, policy: SitePolicy

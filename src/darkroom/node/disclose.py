@@ -6,25 +6,29 @@ in a sandbox, and checks names, sizes and hashes.
 
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from darkroom.errors import OutputError
+from darkroom.errors import OutputError, StateError
 from darkroom.model.airlock import Airlock
 from darkroom.model.amount import Amount
 from darkroom.model.canonical import digest_bytes
+from darkroom.model.dsse import to_envelope
 from darkroom.model.job_record import JobRecord
 from darkroom.model.output import output_to_mapping
+from darkroom.model.receipt import REQUEST, released_detail
 from darkroom.model.withheld import PROBLEMS
 from darkroom.node import words
 from darkroom.node.charge import Charge
 from darkroom.node.inspection_limits import inspection_limits
 from darkroom.node.journal import Journal
 from darkroom.node.laws import Laws
-from darkroom.policy.disclosure import LOG, MAX_LOG, leaving, output_digest
+from darkroom.node.receipt import Receipts
+from darkroom.policy.disclosure import BLIND, LOG, MAX_LOG, leaving, output_digest
 from darkroom.policy.price import FREE_TIERS, log_price
 from darkroom.policy.screening import released_by_rule
 from darkroom.ports import Keyring, Runtime, Sandbox, SandboxTask
@@ -34,6 +38,9 @@ from darkroom.post.codec import fits
 MANIFEST = "manifest.json"
 FRAME = 640 << 10  # bytes of a letter beside the outputs, at most
 MAX_MANIFEST = 64 << 10
+NO_RECEIPT = (
+    "it was decided on before signatures were kept here: there is no receipt of its release"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +66,26 @@ class Disclosure:
         laws: Laws,
         charge: Charge,
         keyring: Keyring,
+        receipts: Receipts,
         sandbox: Sandbox,
         folder: Path,
+        why_held: Callable[[str], str],
     ) -> None:
+        """Put together.
+
+        Args:
+            journal, laws, charge, keyring, receipts, sandbox: the node's own.
+            folder: where outputs wait.
+            why_held: why nothing of a tier leaves now, or "".
+        """
         self._journal = journal
         self._laws = laws
         self._charge = charge
         self._keyring = keyring
+        self._receipts = receipts
         self._sandbox = sandbox
         self._folder = folder
+        self.why_held = why_held
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     # ------------------------------------------------------------- before the transaction
@@ -129,39 +147,54 @@ class Disclosure:
             _keep(place / name, data)
         _flush(place)
         _flush(self._folder)
-        return Inspected(
-            outputs={
-                name: {
-                    "type": types.get(name, LOG),
-                    "sha256": digest_bytes(data),
-                    "bytes": len(data),
-                }
-                for name, data in contents.items()
+        outputs = {
+            name: {
+                "type": types.get(name, LOG),
+                "sha256": digest_bytes(data),
+                "bytes": len(data),
             }
-        )
+            for name, data in contents.items()
+        }
+        outputs[LOG] |= {BLIND: secrets.token_hex(16)}
+        return Inspected(outputs=outputs)
 
     # -------------------------------------------------------------- inside the transaction
 
     def produced(self, record: JobRecord, outputs: dict[str, Any], facts: dict[str, Any]) -> None:
         """The outputs are ready: a rule lets them out, or the owner is asked."""
-        by_rule = released_by_rule(
-            record.request, self._laws.policy(), by_rule=record.by_rule
-        ) and not self._laws.against_going_on(record)
+        by_rule, held = self._by_rule(record), self.why_held(record.request.spec.tier)
+        said = held if by_rule else "the data owner looks at the outputs"
         record = self._journal.move(
             record,
             "produced",
-            *(() if by_rule else ("the data owner looks at the outputs",)),
-            announce=not by_rule,
+            *((said,) if said else ()),
+            announce=bool(said),
             outputs=outputs,
             facts=facts,
             asked=(),
             shards=(record.shards[1], record.shards[1]),
         )
-        if by_rule:
-            free = record.request.spec.tier in FREE_TIERS
-            self.release(record, by=record.approved_by, with_log=free)
+        if not by_rule:
+            self.ask(record)
+        elif not held:
+            self._release_by_rule(record)
+
+    def go_on(self, record: JobRecord) -> None:
+        """Release what a rule lets out and that was held back, unless it still is."""
+        held = record.asked or self.why_held(record.request.spec.tier)
+        if not held and self._by_rule(record):
+            self._release_by_rule(record)
+
+    def _by_rule(self, record: JobRecord) -> bool:
+        by_rule = released_by_rule(record.request, self._laws.policy(), by_rule=record.by_rule)
+        return by_rule and not self._laws.against_going_on(record)
+
+    def _release_by_rule(self, record: JobRecord) -> None:
+        by, free = record.approved_by, record.request.spec.tier in FREE_TIERS
+        if why := self._against_receipt(record, by=by, with_log=free):
+            self._journal.tell_owner("warning", f"job {record.job_id} is not released: {why}")
             return
-        self.ask(record)
+        self._let_go(record, by=by, with_log=free)
 
     def ask(self, record: JobRecord) -> None:
         """Show the outputs to everybody who may release them and has not seen them yet."""
@@ -181,10 +214,18 @@ class Disclosure:
             self._files(record, record.outputs),
         )
 
-    def against_release(self, record: JobRecord, *, with_log: bool) -> str:
-        """Why the outputs may not go out like this; "" once what they need is paid for."""
+    def against_release(self, record: JobRecord, *, by: str, with_log: bool) -> str:
+        """Why the outputs may not go out like this; "" once what they need is paid for.
+
+        Args:
+            record: with all that was signed about it, the newest word included.
+            by: names of those who let them out.
+            with_log: whether the log goes along.
+        """
         if not record.price:
             return "it was admitted before there were budgets: withhold it"
+        if why := self._against_receipt(record, by=by, with_log=with_log):
+            return why
         policy = self._laws.policy()
         if not with_log:
             return ""
@@ -194,36 +235,66 @@ class Disclosure:
         return f"the log is not paid for: {short[0]}" if short else ""
 
     def release(self, record: JobRecord, *, by: str, with_log: bool) -> None:
-        """Let the outputs go, with a signed statement; the table allows it once."""
-        outputs = leaving(record.outputs, with_log=with_log)
-        price = Amount.from_mapping(record.price)
-        if with_log and record.request.spec.tier not in FREE_TIERS:
+        """Let the outputs go, with a signed statement and its receipt; the table allows it once.
+
+        Raises:
+            StateError: nothing of its tier leaves now; nothing happened.
+        """
+        if why := self.why_held(record.request.spec.tier):
+            raise StateError(why, next_step="`darkroom node status` says what it waits for")
+        self._let_go(record, by=by, with_log=with_log)
+
+    def _against_receipt(self, record: JobRecord, *, by: str, with_log: bool) -> str:
+        said = self._said(record, by=by, with_log=with_log)
+        return self._receipts.against(replace(record, released_by=by), said)
+
+    def _said(self, record: JobRecord, *, by: str, with_log: bool) -> dict[str, Any]:
+        """What a release says."""
+        price, request = Amount.from_mapping(record.price), record.request
+        if with_log and request.spec.tier not in FREE_TIERS:
             price += log_price(MAX_LOG)
-        request = record.request
-        release = self._keyring.sign(
-            "release",
-            {
-                "job_id": record.job_id,
-                "job_digest": request.job_digest,
-                "code_digest": request.spec.code_digest,
-                "domain": self._keyring.identity.name,
-                "dataset": request.dataset,
-                "dataset_version": request.dataset_version,
-                "policy_version": record.policy_version,
-                "approved_by": record.approved_by,
-                "released_by": by,
-                "outputs": outputs,
-                "facts": record.facts,
-                "price": price.to_mapping(),
-            },
+        return {
+            "job_id": record.job_id,
+            "job_digest": request.job_digest,
+            "code_digest": request.spec.code_digest,
+            REQUEST: self._receipts.asked(record).digest,
+            "domain": self._keyring.identity.name,
+            "dataset": request.dataset,
+            "dataset_version": request.dataset_version,
+            "policy_version": record.policy_version,
+            "approved_by": record.approved_by,
+            "released_by": by,
+            "outputs": leaving(record.outputs, with_log=with_log),
+            "facts": record.facts,
+            "price": price.to_mapping(),
+        }
+
+    def _let_go(self, record: JobRecord, *, by: str, with_log: bool) -> None:
+        release = self._keyring.sign("release", self._said(record, by=by, with_log=with_log))
+        said = f"released by {by}"
+        record = self._journal.move(
+            record,
+            "released",
+            said,
+            announce=False,
+            detail=released_detail(release),
+            released_by=by,
         )
+        receipt = self._receipts.make(record, release)
+        if receipt is None:
+            self._journal.note("released-without-receipt", record.job_id, why=NO_RECEIPT)
+            self._journal.tell_owner("warning", f"job {record.job_id}: {NO_RECEIPT}")
         self._journal.tell(
             "job.result",
             record.submitter,
-            {"job_id": record.job_id, "release": release.to_mapping()},
-            self._files(record, outputs),
+            {
+                "job_id": record.job_id,
+                "release": release.to_mapping(),
+                **({"receipt": to_envelope(receipt)} if receipt else {}),
+            },
+            self._files(record, release.body["outputs"]),
         )
-        self._journal.move(record, "released", f"released by {by}", released_by=by)
+        self._journal.progress(record, said)  # after its result, so that nobody waits for that
 
     def withhold(self, record: JobRecord, *, reason: str) -> None:
         """Nothing leaves but the owner's own words, which they know go to the submitter."""

@@ -40,8 +40,8 @@ class Enrolment:
             if invitation.domain != self._ours.name:
                 raise SpecError("it is for another domain", next_step="send it there")
         except DarkroomError as error:
-            self._journal.note("invitation-refused", reason=error.message)
-            self._journal.tell_owner("warning", f"invitation not kept: {error.message}")
+            if self._journal.refuse("invitation-refused", letter.sender, reason=error.message):
+                self._journal.tell_owner("warning", f"invitation not kept: {error.message}")
             return
         self._store.put_invitation(statement)
         self._journal.note("invited", scientist=invitation.scientist, invitation=invitation.id)
@@ -49,7 +49,8 @@ class Enrolment:
     def request(self, introduction: Introduction, *, now: float) -> None:
         """Pin a scientist who proves an invitation. Asking again gives the same answer.
 
-        A wrong proof changes nothing but the event log and a notice to the owner.
+        A wrong proof changes nothing but the event log and a notice to the owner, of which a
+        day has a few.
         """
         letter = introduction.letter
         try:
@@ -69,10 +70,11 @@ class Enrolment:
             self._verifier.check_identity(scientist)
             self._store.pin(scientist)
         except DarkroomError as error:
-            self._journal.note("enrolment-refused", sender=letter.sender, reason=error.message)
-            self._journal.tell_owner(
-                "warning", f"enrolment of {letter.sender} refused: {error.message}"
-            )
+            said = {"sender": letter.sender, "reason": error.message}
+            if self._journal.refuse("enrolment-refused", letter.sender, **said):
+                self._journal.tell_owner(
+                    "warning", f"enrolment of {letter.sender} refused: {error.message}"
+                )
             return
         self._store.use_invitation(invitation.id, scientist.fingerprint)
         if not used_by:

@@ -1,5 +1,7 @@
 """What a node does when somebody it has pinned hands over to new keys: follow, note, tell."""
 
+from collections.abc import Callable
+
 from darkroom.errors import TrustError
 from darkroom.model.handover import Handover
 from darkroom.node.journal import Journal
@@ -23,11 +25,19 @@ class FollowedKeys:
         journal: Journal,
         laws: Laws,
         clock: Clock,
+        changed: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """Put together.
+
+        Args:
+            store, journal, laws, clock: the node's own.
+            changed: told the name of whoever has new keys, in the same transaction.
+        """
         self._store = store
         self._journal = journal
         self._laws = laws
         self._clock = clock
+        self._changed = changed
 
     def accept(self, links: tuple[Handover, ...]) -> None:
         """Move the pin, in one transaction with the log and the notices.
@@ -49,6 +59,7 @@ class FollowedKeys:
                 )
             self._tell_once_a_day(new.name, "info", handed_over(links))
             self._tell_reviewer(new.name, new.fingerprint)
+            self._changed(new.name)
 
     def _require_patience(self, name: str, steps: int) -> None:
         """Every step is kept for good, so whoever is enrolled here may make a few of them a day.
@@ -93,5 +104,5 @@ class FollowedKeys:
     def refuse(self, name: str, why: str) -> None:
         """Other keys and no hand-over: nothing changes, and the owner hears how to go on."""
         with self._store.transaction():
-            self._journal.note("keys-refused", name=name, reason=why)
+            self._journal.refuse("keys-refused", name, name=name, reason=why)
             self._tell_once_a_day(name, "warning", why)

@@ -4,6 +4,7 @@ The work folder's name is the hash of what decides the pixels: sources, rates an
 Labels and splits are applied at the end, so mended labels need no second decoding.
 """
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -264,6 +265,24 @@ def _working(folder: Path) -> Iterator[None]:
         raise StateError(
             f"ingest stopped: {error.strerror or type(error).__name__}", next_step=NO_ROOM
         ) from error
+
+
+def drop_unfinished(work: Path, dataset: str) -> int:
+    """Erase what ingests that were stopped have left; how many there were.
+
+    One that runs now is left alone.
+
+    Args:
+        work: as an `Ingest` has it as its `state`.
+        dataset: of this one; "" of all.
+    """
+    dropped = 0
+    for folder in sorted((work / "ingest").glob(f"{dataset or '*'}-*")):
+        if folder.is_dir() and not folder.is_symlink():
+            with contextlib.suppress(InputError), _working(folder):
+                shutil.rmtree(folder)
+                dropped += 1
+    return dropped
 
 
 # ----------------------------------------------------------------------------- the version

@@ -8,8 +8,10 @@ from darkroom.model.letter import Letter
 from darkroom.node.admit import Admission
 from darkroom.node.balances import Balances
 from darkroom.node.cancel import Cancellation
+from darkroom.node.conversation import Conversation
 from darkroom.node.enrol import Enrolment
 from darkroom.node.journal import Journal
+from darkroom.node.override import Overrides
 from darkroom.node.quote import Quotes
 from darkroom.node.review import Review
 from darkroom.node.store import NodeStore
@@ -29,16 +31,19 @@ class Intake:
         admission: Admission,
         review: Review,
         cancellation: Cancellation,
+        conversation: Conversation,
         quotes: Quotes,
         balances: Balances,
         enrolment: Enrolment,
+        overrides: Overrides,
         dialects: Mapping[str, Callable[[Letter], Draft]],
     ) -> None:
         """Connect it.
 
         Args:
             store, journal, clock: of the node.
-            admission, review, cancellation, quotes, balances, enrolment: who takes what.
+            admission, review, cancellation, conversation, quotes, balances, enrolment,
+                overrides: who takes what.
             dialects: kind of letter -> how a submission of that kind is read.
         """
         self._store = store
@@ -49,10 +54,13 @@ class Intake:
         self._takers: dict[str, Callable[[Letter], Callable[[], None]]] = {
             "job.submit": admission.prepare,
             "job.cancel": lambda letter: lambda: cancellation.cancel(letter),
+            "job.answer": lambda letter: lambda: conversation.answer(letter),
+            "review.ask": lambda letter: lambda: conversation.ask(letter),
             "job.quote": lambda letter: lambda: quotes.answer(letter),
             "budget.ask": lambda letter: lambda: balances.answer(letter),
             "owner.decision": lambda letter: lambda: review.decision(letter),
             "owner.policy": lambda letter: lambda: review.policy(letter),
+            "owner.override": lambda letter: lambda: overrides.letter(letter),
             "owner.invitation": lambda letter: lambda: enrolment.invitation(letter),
             # It opened: so the post has followed the hand-over already.
             "handover.scientist": lambda _: lambda: None,
@@ -83,7 +91,7 @@ class Intake:
         letter, introduction = delivery.letter, delivery.introduction
         if delivery.bounced:
             with self._store.transaction():
-                self._journal.note("letter-bounced", letter=delivery.envelope_id)
+                self._journal.refuse("letter-bounced", "", letter=delivery.envelope_id)
                 self._store.quarantine(self._clock.now(), "", delivery.problem)
         elif introduction is not None and introduction.letter.kind == "enrol.request":
             now = self._clock.now() + clock_offset
@@ -100,4 +108,5 @@ class Intake:
     def _put_aside(self, sender: str, reason: str) -> None:
         with self._store.transaction():
             self._store.quarantine(self._clock.now(), sender, reason)
-            self._journal.note("letter-quarantined", sender=sender[:64], reason=reason[:300])
+            said = {"sender": sender[:64], "reason": reason[:300]}
+            self._journal.refuse("letter-quarantined", sender, **said)

@@ -12,6 +12,7 @@ from darkroom.model.identity import NAME
 from darkroom.model.job_record import JobRecord
 from darkroom.model.letter import Letter
 from darkroom.model.outgoing import Outgoing
+from darkroom.node.refusals import Refusals
 from darkroom.node.store import NodeStore
 from darkroom.policy.transitions import FINAL, State, event_of
 from darkroom.ports import Clock
@@ -55,6 +56,7 @@ class Journal:
         self._domain = domain
         self._close = close
         self._ring = ring
+        self._refusals = Refusals(store, clock)
         self.owner = owner
 
     def open(self, record: JobRecord) -> JobRecord:
@@ -75,6 +77,7 @@ class Journal:
         target: State,
         *reasons: str,
         announce: bool = True,
+        detail: dict[str, Any] | None = None,
         **changes: Any,
     ) -> JobRecord:
         """Take a job along one transition of the table and tell its submitter.
@@ -84,6 +87,7 @@ class Journal:
             target: where it goes.
             reasons: words for the submitter.
             announce: False when another move follows in the same transaction.
+            detail: what the log says of it; the reasons and attempts by default.
             changes: further fields of the record.
         """
         event = event_of(record.state, target)  # type: ignore[arg-type]  # the store only holds states
@@ -92,7 +96,8 @@ class Journal:
         if announce:
             after = self._announced(after)
         self._store.replace_job(after, was=record.state)
-        self.note(event, record.job_id, reasons=list(words), attempts=after.attempts)
+        said = {"reasons": list(words), "attempts": after.attempts} if detail is None else detail
+        self.note(event, record.job_id, **said)
         if target in FINAL:
             self._close(after)
         if target in STOPPED and record.state != "screened":
@@ -187,3 +192,19 @@ class Journal:
         """Append to the event log."""
         self._store.add_event(self._clock.now(), event, job_id, detail)
         self._ring()
+
+    def refuse(self, event: str, sender: str, job_id: str = "", /, **detail: Any) -> bool:
+        """Note that something was refused.
+
+        Returns:
+            False when so much of that sender was refused today that it is only counted.
+        """
+        if not self._refusals.tells(sender):
+            return False
+        self.note(event, job_id, **detail)
+        return True
+
+    def close_day(self) -> None:
+        """Note how many refusals of a day that is over were only counted."""
+        with self._store.transaction():
+            self._refusals.close_day()

@@ -12,7 +12,8 @@ from darkroom.model.site_policy import SitePolicy
 from darkroom.node.charge import Charge
 from darkroom.node.inspection_limits import inspection_limits
 from darkroom.node.store import NodeStore
-from darkroom.policy.owner_word import Person, people, read_votes, recount, void
+from darkroom.policy.owner_word import read_votes, recount, void
+from darkroom.policy.people import Person, is_author, people
 from darkroom.policy.screening import Knowledge, Verdict, screen
 from darkroom.ports import Runtime
 
@@ -57,16 +58,35 @@ class Laws:
         return policy.reviews if policy else Reviews()
 
     def people(self) -> dict[str, Person]:
-        """Everybody who may review, by name."""
-        return people(self._owner, self.reviews())
+        """Everybody whom the policy names, by name."""
+        return people(self._owner, self.reviews(), key=self._key_of, keys=self._store.keys_of)
+
+    def voters(self) -> dict[str, Person]:
+        """Those whose word counts now: the owner signed for exactly the keys they have."""
+        signed = {r.name: r.fingerprint for r in self.reviews().reviewers}
+        found = {}
+        for name, person in self.people().items():
+            pinned = self._store.get(name)
+            if name == self._owner or (pinned and pinned.fingerprint == signed.get(name)):
+                found[name] = person
+        return found
+
+    def author(self, submitter: str) -> Person:
+        """Who asked, with every key that they ever had here."""
+        return Person(name=submitter, keys=self._store.keys_of(submitter))
 
     def people_for(self, submitter: str) -> tuple[str, ...]:
         """The names of those who may review a job of that scientist; the owner sees all."""
+        voters, author = self.voters(), self.author(submitter)
         return tuple(
             name
-            for name, person in self.people().items()
-            if name == self._owner or submitter not in (person.name, person.scientist)
+            for name, person in voters.items()
+            if name == self._owner or not is_author(person, author, voters)
         )
+
+    def _key_of(self, name: str) -> str:
+        pinned = self._store.get(name)
+        return pinned.statement_key if pinned else ""
 
     def submitter(self, request: JobRequest) -> PublicIdentity | None:
         """Who asked: under the keys of then, where they have handed over to others since."""
@@ -143,11 +163,12 @@ class Laws:
         votes = recount(
             "code",
             digest=record.job_digest,
-            submitter=record.submitter,
+            author=self.author(record.submitter),
             voters=self.people(),
             votes=read_votes(record.votes),
             reviews=policy.reviews,
             now=now,
+            settled=True,
         )
         return "" if votes.target else "who approved it is not enough any more: submit it again"
 

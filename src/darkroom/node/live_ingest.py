@@ -96,6 +96,7 @@ class LiveIngest:
         self._rotation.make_room()
         for dataset in self._datasets:
             self._announce(dataset.versions.resume(dataset.plan))
+        self._forget()
 
     def serve(self) -> None:
         """Record until `stop`, then make a last version of what is there."""
@@ -155,10 +156,18 @@ class LiveIngest:
 
     def _look(self) -> None:
         self._register.tend()
+        self._forget()
         self._rotation.make_room()
         self._announce([])
 
+    def _forget(self) -> None:
+        forgets = self._register.forgets()
+        for dataset in self._datasets:
+            if gone := dataset.versions.forget(forgets):
+                self._say(f"{gone} minutes of {dataset.plan.dataset} were erased, to forget them")
+
     def _close(self, dataset: LiveDataset) -> None:
+        self._forget()
         self._announce(dataset.versions.close())
 
     def _announce(self, made: list[Manifest]) -> None:

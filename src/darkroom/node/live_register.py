@@ -3,9 +3,11 @@
 Beside a node that is the node's database; on another Pi it is a folder that the node reads.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from darkroom.model.dataset import Manifest
+from darkroom.model.forget import Forget
 
 
 class LiveRegister(Protocol):
@@ -25,6 +27,10 @@ class LiveRegister(Protocol):
 
     def held(self) -> frozenset[str]:
         """Versions that jobs are bound to which were approved or run."""
+        ...
+
+    def forgets(self) -> Sequence[Forget]:
+        """What is to be forgotten: no piece of it may stay, and none may come into a version."""
         ...
 
     def tend(self) -> None:

@@ -52,6 +52,12 @@ class Piece:
         return int(self.start // SECONDS)
 
     @property
+    def over(self) -> float:
+        """Unix seconds at which its last frame was over, as near as its own frames tell."""
+        apart = (self.end - self.start) / (self.frames - 1) if self.frames > 1 else LOOSE
+        return self.end + apart
+
+    @property
     def name(self) -> str:
         """Of its record; sorts by time."""
         return f"{self.camera}-{round(self.start * MICRO):016d}.json"

@@ -7,13 +7,14 @@ is made at the next start, and no piece is in two.
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from darkroom.model.canonical import canonical
 from darkroom.model.dataset import Camera, Manifest, Segment
+from darkroom.model.forget import Forget, hit
 from darkroom.model.segment import SECONDS, splits
 from darkroom.node.camera_work import write_file
 from darkroom.node.live_tape import Piece, Shelf
@@ -69,6 +70,20 @@ class Versions:
                 made += self._close(before)
         write_file(self._folder / PLAN, canonical(plan.to_mapping()))
         return made
+
+    def forget(self, forgets: Sequence[Forget]) -> int:
+        """Drop the pieces that are to be forgotten, and what a killed start left of a version.
+
+        Called between `resume` and `close`, by the same thread; how many there were.
+        """
+        if not forgets:
+            return 0
+        dataset = (_read(self._folder / PLAN) or {}).get("dataset", "")
+        gone = [p for p in self._shelf.pieces if hit(forgets, dataset, p.camera, p.start, p.over)]
+        if gone:
+            shutil.rmtree(self._folder / "face", ignore_errors=True)
+            self._shelf.drop(gone)
+        return len(gone)
 
     def close(self) -> list[Manifest]:
         """Make a version of every finished piece; none when there is none.

@@ -27,6 +27,7 @@ class Presence:
         owner: str,
         workers: int,
         why_unfit: Callable[[], str],
+        why_charged: Callable[[], str],
         on_card: Callable[[], None],
         pysyft: Callable[[], dict[str, Any]],
         packages: Callable[[str], Mapping[str, str]],
@@ -40,6 +41,7 @@ class Presence:
         self._owner = owner
         self._workers = workers
         self._why_unfit = why_unfit
+        self._why_charged = why_charged
         self._on_card = on_card
         self._pysyft = pysyft
         self._packages = packages
@@ -52,7 +54,13 @@ class Presence:
         Raises:
             UnreachableError: the gateway is away; call again.
         """
-        seen = (self._store.changes_elsewhere(), self._why_unfit(), self._policy_version())
+        seen = (
+            self._store.changes_elsewhere(),
+            self._store.newest_number(),  # of what this process registered itself
+            self._why_unfit(),
+            self._why_charged(),
+            self._policy_version(),
+        )
         if seen == self._seen:
             return 0
         for reviewer in self._laws.people():
@@ -92,6 +100,7 @@ class Presence:
             "limits": asdict(policy.limits if policy else Limits()),
             "airlock": (policy.airlock if policy else Airlock()).to_mapping(),
             "unfit": self._why_unfit(),
+            "waiting": self._why_charged(),
             "pysyft": self._pysyft(),
         }
 

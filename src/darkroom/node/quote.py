@@ -28,7 +28,7 @@ class Quotes:
         asked = letter.body.get("request")
         job_id = asked.get("job_id") if isinstance(asked, dict) else None
         if not isinstance(job_id, str) or not JOB_ID.fullmatch(job_id):
-            self._journal.note("quote-refused", submitter=letter.sender)
+            self._journal.refuse("quote-refused", letter.sender, submitter=letter.sender)
             return
         try:
             request = JobRequest.from_mapping(asked)  # type: ignore[arg-type]  # a mapping, see above

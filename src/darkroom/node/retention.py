@@ -40,9 +40,10 @@ class Retention:
     def holds(self, dataset: str, version: str) -> bool:
         """Whether jobs may run on a version; not, when nobody knows how old it is.
 
-        What live ingest erased to make room is not there, however young it was.
+        What live ingest erased to make room is not there, however young it was; what is
+        to be forgotten is as good as gone.
         """
-        if self._store.fact(GONE.format(version)):
+        if self._store.fact(GONE.format(version)) or self._store.is_forgotten(version):
             return False
         if dataset not in self._days:
             return True

@@ -44,11 +44,13 @@ class Runner:
         workers: int,
         scratch: Path,
         stopping: Callable[[], bool],
+        why_held: Callable[[str], str],
         mock: Callable[[str], tuple[Path, Manifest]],
     ) -> None:
         """Put together.
 
         Args:
+            why_held: why jobs of a tier do not start now, or "".
             mock: folder and manifest of the mock face of a dataset.
         """
         self._store = store
@@ -62,6 +64,7 @@ class Runner:
         self._workers = workers
         self._scratch = scratch
         self._stopping = stopping
+        self._why_held = why_held
         self._mock = mock
         self._live: dict[str, threading.Event] = {}
 
@@ -188,6 +191,8 @@ class Runner:
             record = self._store.job(plan.record.job_id)
             if record is None or record.state != "approved":
                 return False  # cancelled meanwhile
+            if self._why_held(record.request.spec.tier):
+                return False
             against = self._laws.against_start(record)
             if against:  # while its footage was fetched
                 self._journal.move(record, "rejected", against)

@@ -7,7 +7,7 @@ doubles nothing.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from darkroom.errors import DarkroomError, QuotaError, UnreachableError
+from darkroom.errors import DarkroomError, QuotaError, StateError, UnreachableError
 from darkroom.model.outgoing import Outgoing
 from darkroom.node.journal import Journal
 from darkroom.node.store import NodeStore
@@ -85,6 +85,7 @@ class Sender:
         """None when it is off our hands, else the seconds until the next try."""
         letter = outgoing.letter
         try:
+            outgoing.require_places()
             attachments = {
                 name: (self._state / path).read_bytes() for name, path in outgoing.files.items()
             }
@@ -94,7 +95,7 @@ class Sender:
             self._post.send(replace(anew, attachments=attachments, sent_at=now))
         except UnreachableError:
             raise
-        except QuotaError:
+        except (QuotaError, StateError):  # a mailbox or a disk is full: not this letter's fault
             pause = min(LONGEST_PAUSE, 2.0**outgoing.tries)
             self._store.postpone(letter.id, self._clock.now() + pause)
             return pause

@@ -19,12 +19,14 @@ from darkroom.errors import (
 from darkroom.model.handover import Handover
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job_record import JobRecord
+from darkroom.node.audit import Audit
 from darkroom.node.bell import Bell
 from darkroom.node.intake import Intake
 from darkroom.node.journal import Journal
 from darkroom.node.present import Presence
 from darkroom.node.run import Runner
 from darkroom.node.send import Sender
+from darkroom.node.standing import Standing
 from darkroom.node.store import NodeStore
 from darkroom.node.walls import Walls
 from darkroom.ports import Clock, Relay
@@ -140,6 +142,9 @@ class Service:
         bell: Bell,
         stopping: threading.Event,
         workers: int,
+        audit: Audit,
+        standing: Standing,
+        go_on: Callable[[], None],
         housekeeping: Callable[[], None],
         say: Callable[[str], None],
         beat: Callable[[], None] = lambda: None,
@@ -159,6 +164,9 @@ class Service:
         self._bell = bell
         self._stopping = stopping
         self._workers = workers
+        self._audit = audit
+        self._standing = standing
+        self._go_on = go_on
         self._housekeeping = housekeeping
         self._say = say
         self._beat = beat
@@ -168,7 +176,9 @@ class Service:
         self._fatal: DarkroomError | None = None
         self._online = False
         self._ready = False
-        self._said = ""
+        self._owed = False  # what was held back may go out, and did not yet
+        self._said: dict[str, str] = {}  # thread -> what is wrong there
+        self._saying = threading.Lock()
 
     # ---------------------------------------------------------------------- start and stop
 
@@ -227,12 +237,25 @@ class Service:
         Returns:
             how many deliveries there were.
         """
+        try:
+            return self._poll_once(wait)
+        except UnreachableError:
+            self._online = False
+            if not self._stopping.is_set():  # else it was we who left
+                self._standing.away()
+            raise
+
+    def _poll_once(self, wait: float) -> int:
         if not self._online:
             self._relay.register(self._identity, self._handovers)
             self._relay.admit(self._journal.owner)
+            self._look(now=True)
             self._online = True
         self._housekeeping()
+        self._look()
         self._presence.publish()
+        if self._standing.may_show:
+            self._audit.show()
         if not self._ready:
             self._ready = True
             self._say(f"{self._identity.name} is ready")
@@ -247,6 +270,13 @@ class Service:
             self._post.acknowledge(deliveries[-1].cursor)
         return len(deliveries)
 
+    def _look(self, *, now: bool = False) -> None:
+        self._owed = self._standing.look(now=now) or self._owed
+        if self._owed:
+            self._go_on()
+            self._owed = False
+            self._bell.ring()
+
     def _poll(self) -> None:
         backoff = Backoff()
         while not self._stopping.is_set():
@@ -256,8 +286,7 @@ class Service:
             except NameTakenError as error:
                 self._fatal = error
                 self.stop()
-            except (DarkroomError, OSError) as error:
-                self._online = not isinstance(error, UnreachableError) and self._online
+            except Exception as error:  # noqa: BLE001 - no answer of a gateway ends this thread
                 self._mention(error)
                 self._stopping.wait(backoff.next())
             else:
@@ -265,19 +294,21 @@ class Service:
                 self._mention(None)
 
     def _mention(self, error: Exception | None) -> None:
-        """Say what is wrong once, and once that it is over."""
+        """Say what is wrong once, whichever threads meet it, and once that it is over."""
         if self._stopping.is_set():
             return
-        text = ""
+        text = f"{type(error).__name__}: trying again" if error is not None else ""
         if isinstance(error, DarkroomError):
             text = f"{error.message} (next: {error.next_step})"
-        elif error is not None:
-            text = f"{type(error).__name__}: trying again"
-        if text and text != self._said:
-            self._say(text)
-        elif not text and self._said:
-            self._say("all is well again")
-        self._said = text
+        name = threading.current_thread().name
+        with self._saying:
+            before = self._said.pop(name, "")
+            if text and text not in (before, *self._said.values()):
+                self._say(text)
+            elif before and not (text or self._said):
+                self._say("all is well again")
+            if text:
+                self._said[name] = text
 
     # ------------------------------------------------------------------------- letters out
 
@@ -291,16 +322,21 @@ class Service:
             heard = self._bell.rings
             try:
                 again_in = self.send_once()
-            except (DarkroomError, OSError):  # the poller says it
+            except Exception as error:  # noqa: BLE001 - as above
+                if not isinstance(error, DarkroomError | OSError):  # those the poller says
+                    self._mention(error)
                 self._stopping.wait(backoff.next())
                 continue
             backoff.reset()
+            self._mention(None)
             if not self._stopping.is_set():
                 self._bell.wait(heard, again_in)
         self._idle.wait()
         if self._online:  # what ended with this process is told before the next one begins
-            with contextlib.suppress(DarkroomError, OSError):
+            with contextlib.suppress(Exception):
                 self.send_once()
+                if self._standing.may_show:
+                    self._audit.show(ending=True)
 
     # -------------------------------------------------------------------------------- jobs
 
@@ -308,7 +344,12 @@ class Service:
         """Run the next approved job, if there is one and the walls hold."""
         if not self._walls.fit:
             return False
-        record = self._claims.take(self._store.jobs("approved"), self._clock.monotonic())
+        waiting = [
+            record
+            for record in self._store.jobs("approved")
+            if not self._standing.why(record.request.spec.tier)
+        ]
+        record = self._claims.take(waiting, self._clock.monotonic())
         if record is None:
             return False
         again_at: float | None = None
@@ -345,11 +386,12 @@ class Service:
             heard = self._bell.rings
             try:
                 worked = self.work_once()
-            except (DarkroomError, OSError) as error:  # the store cannot be read
+            except Exception as error:  # noqa: BLE001 - the store cannot be read, for one
                 self._mention(error)
                 self._stopping.wait(backoff.next())
                 continue
             backoff.reset()
+            self._mention(None)
             if not worked:
                 self._bell.wait(heard, self._claims.next_due(self._clock.monotonic()))
 

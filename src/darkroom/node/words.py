@@ -1,12 +1,19 @@
 """How a run ended, in plain words for its submitter. No value of the data is in them. Pure."""
 
 from darkroom.model.error_class import error_class
+from darkroom.policy.standing import BEHIND, LEVEL, UNKNOWN
 from darkroom.ports import Outcome
 
 
 LOST = "lost its worker {attempts} times"
 INTERRUPTED = "its worker was lost; it starts again"
 STOPPED = "the domain is being restarted; it starts again"
+RESTORED = "the domain was restored from a backup: submit it again"
+WAITS = {  # by how the state of the domain stands; see `policy.standing`
+    LEVEL: "",
+    BEHIND: "this domain looks whether its state is the newest: private footage waits",
+    UNKNOWN: "this domain cannot tell now whether its state is the newest: private footage waits",
+}
 
 
 def ended(outcome: Outcome, what: str = "the code") -> str:

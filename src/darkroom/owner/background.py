@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from darkroom.model.job import JobRequest
+from darkroom.model.message import Message
 from darkroom.model.owner_case import Notice
 from darkroom.owner.closer_look import FileDifference, Tensors
 from darkroom.owner.findings.finding import Finding
@@ -27,6 +28,9 @@ class Background:
         findings: what deserves a look in its code.
         near: the nearest job that was approved before.
         differences: how its texts differ from that.
+        former: the job that this one takes the place of, when this owner was asked for it.
+        former_differences: how its texts differ from that.
+        messages: what reviewers and submitter wrote about this job.
         tensors: output name -> the arrays of a model.
     """
 
@@ -36,6 +40,9 @@ class Background:
     findings: tuple[Finding, ...] = ()
     near: Nearest | None = None
     differences: tuple[FileDifference, ...] = ()
+    former: Nearest | None = None
+    former_differences: tuple[FileDifference, ...] = ()
+    messages: tuple[Message, ...] = ()
     tensors: dict[str, Tensors] | None = None
 
 

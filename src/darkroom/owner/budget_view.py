@@ -10,6 +10,11 @@ from darkroom.owner.wording import day_words, time_words
 
 
 LITTLE = Fraction(1, 10)  # less than this of a cap is worth a word
+CLOSED = (
+    "the domain was restored from a backup: what was left of the periods that ran then counts as "
+    "spent, since nobody knows what it had spent; your word that nothing ran lifts that: "
+    "`darkroom owner override --help`"
+)
 
 
 def read_spendings(body: object) -> tuple[int, tuple[Spending, ...]]:
@@ -37,11 +42,14 @@ def budget_sheet(domain: str, version: int, spendings: tuple[Spending, ...], *, 
         "review holds its price already; what failed or was withheld has cost."
         if spendings
         else f"{domain} has no budgets: nothing may be asked of its footage.",
-        alerts=tuple(
-            f"{unit} of the {spending.account.words} are nearly used up"
-            for spending in spendings
-            for unit, cap, left in _units(spending)
-            if left < cap * LITTLE
+        alerts=(
+            *((CLOSED,) if any(spending.account.closed for spending in spendings) else ()),
+            *(
+                f"{unit} of the {spending.account.words} are nearly used up"
+                for spending in spendings
+                for unit, cap, left in _units(spending)
+                if left < cap * LITTLE and not spending.account.closed
+            ),
         ),
         sections=(
             Section(

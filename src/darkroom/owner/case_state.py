@@ -4,7 +4,12 @@ from darkroom.model.owner_case import Case
 from darkroom.owner.wording import time_words
 
 
-_DONE = {"reject": "rejected", "release": "released", "withhold": "withheld"}
+_DONE = {
+    "reject": "rejected",
+    "request-changes": "changes requested",
+    "release": "released",
+    "withhold": "withheld",
+}
 
 
 def is_live(case: Case, *, now: float, ran: bool) -> bool:

@@ -13,6 +13,7 @@ from darkroom.owner.wording import day_words, value_words
 
 
 HEADING = "Compared with what you approved before"
+REPLACED = "Compared with the job whose place it takes"
 MAX_CELL = 400
 NONE = "(none)"
 
@@ -25,13 +26,37 @@ def comparison_sections(
         return [
             Section(heading=HEADING, note="Nothing like it was approved by you before: read all.")
         ]
-    before = near.asked.request
     when = day_words(near.asked.case.decided_at)
+    changed = bool(field_rows(near.asked.request, request))
+    return _sections(request, near, differences, HEADING, _note(near, when, changed=changed))
+
+
+def replaced_sections(
+    request: JobRequest, former: Nearest | None, differences: tuple[FileDifference, ...]
+) -> list[Section]:
+    """The same against the job that this one takes the place of, as the scientist says."""
+    if former is None:
+        return []
+    case = former.asked.case
+    about = f"Job {case.job_id}, asked {day_words(case.received_at)}"
+    became = f"; you said {case.verdict}: {case.reason}" if case.verdict else ""
+    same = " The code is the same." if former.same_code else ""
+    return _sections(request, former, differences, REPLACED, f"{about}{became}.{same}")
+
+
+def _sections(
+    request: JobRequest,
+    near: Nearest,
+    differences: tuple[FileDifference, ...],
+    heading: str,
+    note: str,
+) -> list[Section]:
+    before = near.asked.request
     changed = field_rows(before, request)
     sections = [
         Section(
-            heading=HEADING,
-            note=_note(near, when, changed=bool(changed)),
+            heading=heading,
+            note=note,
             columns=("what", "then", "now") if changed else (),
             rows=changed,
         )

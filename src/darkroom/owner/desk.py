@@ -13,6 +13,7 @@ from typing import Literal
 from darkroom.errors import DarkroomError, DeniedError, InputError
 from darkroom.model.budget import DAY
 from darkroom.model.identity import PublicIdentity
+from darkroom.model.message import QUESTION, Message, one_line, require_words
 from darkroom.model.owner_case import Case, Subject
 from darkroom.model.reviews import MAX_DAYS
 from darkroom.model.site_policy import SitePolicy
@@ -34,9 +35,10 @@ from darkroom.owner.view import list_sheet, refused_sheet
 from darkroom.ports import Clock, Keyring, Verifier
 
 
-Verdict = Literal["approve", "reject", "withdraw", "release", "withhold"]
+Verdict = Literal["approve", "reject", "request-changes", "withdraw", "release", "withhold"]
 APPROVAL_DAYS = 14.0
 MAX_REASON = 1_000
+MAX_CHANGES = 250  # characters that reach the scientist
 _WORDS: dict[Subject, str] = {"code": "review", "output": "release"}
 
 
@@ -157,6 +159,51 @@ class Desk:
     def reject(self, key: str, reason: str = "") -> list[Case]:
         """Refuse this code; the reason goes to the scientist."""
         return self._decide_all(self.lookup.find(key, "code"), "reject", reason)
+
+    def request_changes(self, key: str, reason: str) -> list[Case]:
+        """Refuse this code and say what would make it a yes; the next version is another job.
+
+        Raises:
+            InputError: no words, or more than reach the scientist.
+        """
+        reason = one_line(reason)
+        if not 0 < len(reason) <= MAX_CHANGES:
+            raise InputError(
+                f"a request for changes has 1 to {MAX_CHANGES} characters",
+                next_step="say what to change, in fewer words; ask details with `review ask`",
+            )
+        return self._decide_all(self.lookup.find(key, "code"), "request-changes", reason)
+
+    def ask(self, key: str, text: str) -> Message:
+        """Ask the scientist about code that waits. What you write leaves the domain.
+
+        Args:
+            key: a digest, 12 digits of it, or `job:ID`; of several requests, the latest.
+            text: one line; white space is put together.
+
+        Returns:
+            The message; the domain gives it its number.
+
+        Raises:
+            DeniedError: the request does not hold, or does not wait for its code.
+            SpecError: no words, too many, or hidden ones.
+        """
+        case = self.lookup.case(key, "code")
+        self.lookup.read(case)
+        text, now = require_words(one_line(text)), self._clock.now()
+        if case.job_id in self._gathering.history().ran:
+            raise DeniedError(
+                "the job has run: what you know of its outputs leaves by release only",
+                next_step="release or withhold them",
+            )
+        statement = self._keyring.sign(
+            QUESTION, {"job_id": case.job_id, "digest": case.digest, "text": text, "said_at": now}
+        )
+        with self.store.transaction():
+            self.mailroom.queue("review.ask", {"question": statement.to_mapping()})
+        self.mailroom.flush()
+        by = self._keyring.identity.name
+        return Message(job_id=case.job_id, number=1, side="reviewer", by=by, text=text, at=now)
 
     def withdraw(self, key: str, reason: str = "") -> list[Case]:
         """Take an approval back; a job that runs is stopped, the reason goes to the scientist.
@@ -291,13 +338,18 @@ class Desk:
             (
                 case,
                 *_summary(case, history),
-                state_words(case, now=now, ran=case.job_id in history.ran),
+                self._state(case, history, now),
             )
             for case in cases
         ]
         sheet = list_sheet(_WORDS[subject], rows, everything=everything, suffix=self._suffix)
         keys = (case.digest or f"job:{case.job_id}" for case in cases)
         return self._shown(sheet, tuple(dict.fromkeys(keys)))
+
+    def _state(self, case: Case, history: History, now: float) -> str:
+        state = state_words(case, now=now, ran=case.job_id in history.ran)
+        said = [] if case.verdict else self.store.messages(case.job_id)
+        return f"{state}; {said[-1].by} wrote last" if said else state
 
     def _shown(self, sheet: Sheet, listed: tuple[str, ...]) -> Shown:
         return Shown(sheet, self._html, self._text, listed)

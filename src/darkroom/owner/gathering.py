@@ -3,9 +3,9 @@
 from darkroom.model.canonical import digest_bytes
 from darkroom.model.owner_case import Case, Notice
 from darkroom.owner.background import Background
-from darkroom.owner.closer_look import Apart, Tensors, differences, look, tensors
+from darkroom.owner.closer_look import Apart, FileDifference, Tensors, differences, look, tensors
 from darkroom.owner.history import Asked, History
-from darkroom.owner.nearest import nearest
+from darkroom.owner.nearest import Nearest, nearest
 from darkroom.owner.outputs_view import ARCHIVE
 from darkroom.owner.requests import ReleaseRequest, ReviewRequest
 from darkroom.owner.store import OwnerStore
@@ -37,17 +37,35 @@ class Gathering:
         history = self.history()
         before = [a for a in history.approved() if a.case.id != case.id]
         near = nearest(review.request, review.files, before, self._code)
-        compared = near is not None and not near.same_code
+        former = self._former(history, review)
         return Background(
             history=history,
             now=self._clock.now(),
             notices=self._notices(case),
             findings=look(self._apart, review.files),
             near=near,
-            differences=differences(self._apart, near.files, review.files)
-            if near is not None and compared
-            else (),
+            differences=self._differences(near, review),
+            former=former,
+            former_differences=self._differences(former, review),
+            messages=tuple(self._store.messages(case.job_id)),
         )
+
+    def _former(self, history: History, review: ReviewRequest) -> Nearest | None:
+        """The job whose place it takes: the same scientist's, and one that we were asked for."""
+        for asked in history.asked:
+            before = asked.request
+            mine = before.submitter == review.request.submitter
+            if before.job_id == review.supersedes and mine:
+                same = before.spec.code_digest == review.request.spec.code_digest
+                return Nearest(asked=asked, same_code=same, files=self._code(asked))
+        return None
+
+    def _differences(
+        self, before: Nearest | None, review: ReviewRequest
+    ) -> tuple[FileDifference, ...]:
+        if before is None or before.same_code:
+            return ()
+        return differences(self._apart, before.files, review.files)
 
     def for_release(self, case: Case, release: ReleaseRequest) -> Background:
         """What helps to judge outputs."""
@@ -61,6 +79,7 @@ class Gathering:
             now=self._clock.now(),
             notices=self._notices(case),
             tensors=found,
+            messages=tuple(self._store.messages(case.job_id)),
         )
 
     def _code(self, asked: Asked) -> dict[str, bytes]:

@@ -2,13 +2,18 @@
 
 from typing import Any
 
+from darkroom.errors import DarkroomError
 from darkroom.model.identity import NAME
 from darkroom.model.job import JOB_ID
+from darkroom.model.statement import Statement
+from darkroom.model.tree_head import TreeHead
 from darkroom.owner.store import OwnerStore
 
 
 ENROLLED = "enrolled"  # the fact: name -> fingerprint
 ENDED = "ended"  # the fact: job id -> [state, why], the latest last
+BELIEVE = "believe"  # the fact: the signed head that the domain asks to be believed
+RESTORED = "restored"  # in a notice of a domain that came back from a backup
 MAX_ENROLLED = 10_000
 MAX_ENDED = 500
 MAX_TEXT = 300
@@ -22,6 +27,18 @@ def remember(store: OwnerStore, body: dict[str, Any]) -> None:
     found = _texts(body.get(ENDED), "job", "state", "why")
     if found and JOB_ID.fullmatch(found[0]):
         _keep(store, ENDED, found[0], found[1:], most=MAX_ENDED)
+    if _is_head(body.get(BELIEVE)):
+        store.set_fact(BELIEVE, body[BELIEVE])
+
+
+def _is_head(value: object) -> bool:
+    """Whether it has the form of a signed head; who signed it is looked at when it is used."""
+    try:
+        statement = Statement.from_mapping(value if isinstance(value, dict) else {})
+        TreeHead.from_body(statement.body)
+    except DarkroomError:
+        return False
+    return True
 
 
 def enrolled(store: OwnerStore) -> dict[str, str]:

@@ -7,8 +7,9 @@ from darkroom.errors import DarkroomError, QuotaError, TooLargeError, TrustError
 from darkroom.model.budget import DAY
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.letter import Letter
+from darkroom.model.message import Message
 from darkroom.model.owner_case import Case, Notice, Subject
-from darkroom.owner.hearsay import remember
+from darkroom.owner.hearsay import RESTORED, remember
 from darkroom.owner.requests import claimed_digest, job_id_of, read_release, read_review
 from darkroom.owner.store import OwnerStore
 from darkroom.ports import Clock, Keyring, Relay, Verifier
@@ -29,6 +30,8 @@ class Mailroom:
 
     Attributes:
         offline: why the gateway could not be reached at the last attempt; "" when it could.
+        on_message: told of each new message about a job.
+        on_restored: told when the domain came back from a backup; inside the transaction.
     """
 
     def __init__(
@@ -51,6 +54,8 @@ class Mailroom:
         self._clock = clock
         self._connected = False
         self.offline = ""
+        self.on_message: Callable[[Message], None] = lambda _message: None
+        self.on_restored: Callable[[], None] = lambda: None
 
     # ---------------------------------------------------------------------------- outgoing
 
@@ -170,6 +175,8 @@ class Mailroom:
                 level, text = letter.body.get("level"), letter.body.get("text")
                 self._notice(str(level)[:20], str(text))
                 remember(self._store, letter.body)
+                if RESTORED in letter.body:
+                    self.on_restored()
                 return None
             if letter.kind == "budget.state":
                 said = {"at": self._clock.now(), "letter": letter.id, "body": letter.body}
@@ -177,7 +184,19 @@ class Mailroom:
                 return None
             if letter.kind == "handover.node":
                 return None  # it opened: so the post has followed the hand-over already
+            if letter.kind == "review.message":
+                self._hear(letter)
+                return None
             return self._keep(letter)
+
+    def _hear(self, letter: Letter) -> None:
+        try:
+            message = Message.from_mapping(letter.body)
+        except DarkroomError as error:
+            self._notice("warning", f"a {letter.kind} was refused: {error.message}")
+            return
+        if self._store.add_message(message):
+            self.on_message(message)
 
     def _keep(self, letter: Letter) -> Case | None:
         subject = _SUBJECTS[letter.kind]
@@ -209,7 +228,14 @@ class Mailroom:
             problem=problem,
         )
         # Files that are not what they say are not kept: nobody may come to see them.
-        return self._store.add_case(case, {} if problem else letter.attachments)
+        added = self._store.add_case(case, {} if problem else letter.attachments)
+        if added is not None or problem:
+            return added
+        # The domain asks again where a yes counts no more, for instance after new keys.
+        again = self._store.reopen(case, letter.attachments)
+        if again is not None:
+            self._notice("warning", f"job {job_id}: your yes counts no more; you are asked again")
+        return again
 
     def _put_aside(self, delivery: Delivery) -> None:
         if delivery.bounced:

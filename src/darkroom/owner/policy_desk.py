@@ -13,6 +13,7 @@ from darkroom.model.site_policy import SitePolicy
 from darkroom.owner.desk import Desk, Shown
 from darkroom.owner.policy_diff import diff_sheet
 from darkroom.owner.policy_view import policy_sheet
+from darkroom.owner.replay_view import Replay, replay_sheet
 from darkroom.owner.rules import Rules
 from darkroom.owner.sheet import Section, Sheet
 from darkroom.owner.wording import plural
@@ -30,6 +31,7 @@ class PolicyDesk:
         read: Callable[[Path], SitePolicy],
         sound: Callable[[Path, Path | None], SitePolicy],
         identity: Callable[[Path], PublicIdentity],
+        replayed: Callable[[Path], Replay],
         shown: Callable[[Sheet, tuple[str, ...]], Shown],
     ) -> None:
         """Put together (`darkroom.bootstrap.owner.policy_desk` does).
@@ -40,6 +42,7 @@ class PolicyDesk:
             read: a policy from a file, to look at or to compare with.
             sound: a policy that may be signed, held against a domain.yaml.
             identity: of a reviewer, from a file, its signatures checked.
+            replayed: the owner's past jobs, screened against a proposal.
             shown: a sheet, and what it lists, as a notebook or a terminal shows it.
         """
         self._desk = desk
@@ -47,6 +50,7 @@ class PolicyDesk:
         self._read = read
         self._sound = sound
         self._identity = identity
+        self._replayed = replayed
         self._shown = shown
 
     @property
@@ -115,6 +119,21 @@ class PolicyDesk:
         """
         before = self._read(Path(against)) if against is not None else self.signed
         return self._difference(before, self._read(Path(file)), str(file))
+
+    def replay(self, file: str | Path, *, everything: bool = False) -> Shown:
+        """What a proposal would have decided about the jobs that you were asked about.
+
+        Args:
+            file: the proposal.
+            everything: also jobs that would have gone the same way.
+
+        Raises:
+            SpecError: the file is no policy.
+            InputError: it is another domain's.
+        """
+        replayed = self._replayed(Path(file))
+        changed = tuple(row.past.request.job_id for row in replayed.rows if row.turn != "same")
+        return self._shown(replay_sheet(replayed, everything=everything), changed)
 
     def sign(
         self,

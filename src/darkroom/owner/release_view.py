@@ -8,7 +8,12 @@ from darkroom.owner.outputs_view import ASKED, output_sections
 from darkroom.owner.requests import ReleaseRequest
 from darkroom.owner.sheet import Section, Sheet
 from darkroom.owner.signing import Signing
-from darkroom.owner.view import decide_section, notices_section, together_alert
+from darkroom.owner.view import (
+    decide_section,
+    messages_section,
+    notices_section,
+    together_alert,
+)
 from darkroom.owner.wording import hash_words, price_rows, time_words, value_words
 
 
@@ -61,6 +66,7 @@ def release_sheet(
                 if background.notices
                 else ()
             ),
+            *messages_section(background.messages),
             Section(
                 heading="What it costs",
                 note="Reserved before it ran, and spent whether you release it or withhold it; the log costs more.",

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from darkroom.errors import DarkroomError, SpecError, TrustError
-from darkroom.model.canonical import digest, digest_bytes
+from darkroom.model.canonical import digest_bytes
 from darkroom.model.identity import PublicIdentity, require_name
 from darkroom.model.job import JOB_ID, SHA256, JobRequest
+from darkroom.policy.disclosure import BLIND, LOG, output_digest
 from darkroom.ports import Verifier
 
 
@@ -30,6 +31,7 @@ class ReviewRequest:
         price: what the domain says it costs, as it came.
         mock: what the scientist says it did on mock; nobody checked it.
         files: path -> bytes of exactly the code that would run.
+        supersedes: id of the scientist's earlier job whose place it takes, or "".
     """
 
     request: JobRequest
@@ -40,6 +42,7 @@ class ReviewRequest:
     price: object
     mock: dict[str, Any]
     files: dict[str, bytes]
+    supersedes: str = ""
 
     @property
     def digest(self) -> str:
@@ -107,7 +110,12 @@ def read_review(
         price=verdict.get("price"),
         mock=body["mock"],
         files=files,
+        supersedes=_job_id(body.get("supersedes")),
     )
+
+
+def _job_id(value: object) -> str:
+    return value if isinstance(value, str) and JOB_ID.fullmatch(value) else ""
 
 
 def read_release(body: dict[str, Any], attachments: dict[str, bytes]) -> ReleaseRequest:
@@ -133,13 +141,15 @@ def read_release(body: dict[str, Any], attachments: dict[str, bytes]) -> Release
         said = outputs.get(name)
         kind = said.get("type") if isinstance(said, dict) else None
         found[name] = {"type": kind, "sha256": digest_bytes(data), "bytes": len(data)}
+        if isinstance(said, dict) and name == LOG and isinstance(said.get(BLIND), str):
+            found[name][BLIND] = said[BLIND]
     if (
         found != outputs
         or any(not n.startswith("output/") for n in attachments)
         or any(not isinstance(entry["type"], str) for entry in found.values())
     ):
         raise TrustError("the outputs do not hash to what the domain says", next_step=_AGAIN)
-    recomputed = digest(outputs)
+    recomputed = output_digest(outputs)
     if body.get("output_digest") != recomputed:
         raise TrustError("the output digest is not that of the outputs", next_step=_AGAIN)
     return ReleaseRequest(
@@ -171,7 +181,7 @@ def claimed_digest(body: dict[str, Any]) -> str:
     """What a request that does not hold calls itself: enough to turn it down, no more."""
     try:
         if "outputs" in body:
-            return digest(body["outputs"])
+            return output_digest(body["outputs"])
         return JobRequest.from_mapping(body["request"]).job_digest
     except (DarkroomError, KeyError, TypeError, ValueError):
         return ""

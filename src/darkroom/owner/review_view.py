@@ -6,13 +6,19 @@ from darkroom.model.output import output_to_mapping
 from darkroom.model.owner_case import Case
 from darkroom.owner.background import Background, before_alerts, before_section
 from darkroom.owner.case_state import is_live, state_words
-from darkroom.owner.comparison import comparison_sections
+from darkroom.owner.comparison import comparison_sections, replaced_sections
 from darkroom.owner.findings.finding import Finding
 from darkroom.owner.requests import ReviewRequest
 from darkroom.owner.sheet import Section, Sheet
 from darkroom.owner.signing import Signing
 from darkroom.owner.source_text import SourceText, read_source
-from darkroom.owner.view import decide_section, limit_rows, notices_section, together_alert
+from darkroom.owner.view import (
+    decide_section,
+    limit_rows,
+    messages_section,
+    notices_section,
+    together_alert,
+)
 from darkroom.owner.wording import hash_words, price_rows, time_words, value_words
 
 
@@ -44,7 +50,10 @@ def review_sheet(
     sources = [read_source(path, data) for path, data in sorted(review.files.items())]
     together = background.history.together(case) if signing is None else 1
     title, lead = _heading(review, domain, signing)
-    compared = comparison_sections(request, background.near, background.differences)
+    compared = [
+        *replaced_sections(request, background.former, background.former_differences),
+        *comparison_sections(request, background.near, background.differences),
+    ]
     alerts = [
         *together_alert(together, "the code runs"),
         *(alert for source in sources for alert in source.alerts),
@@ -64,6 +73,7 @@ def review_sheet(
         sections=(
             Section(heading="Who asks, for what", rows=_who(review, case, background, signing)),
             *_told(background),
+            *messages_section(background.messages),
             Section(
                 heading="What would leave",
                 note="Declared outputs; anything else is refused by the domain.",
@@ -190,6 +200,7 @@ def _decide(case: Case, background: Background, together: int, suffix: str) -> t
                 suffix,
                 ("approve", "Run exactly this, once"),
                 ("reject", "Refuse it; the reason goes to the scientist"),
+                ("request-changes", "Refuse it as it is, and say what to change"),
                 together=together,
             ),
         )

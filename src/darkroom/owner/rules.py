@@ -9,10 +9,11 @@ from darkroom.model.identity import PublicIdentity, require_name
 from darkroom.model.reviews import Reviewer
 from darkroom.model.site_policy import SitePolicy
 from darkroom.model.statement import Statement
+from darkroom.owner.believing import Believing
 from darkroom.owner.mailroom import Mailroom
 from darkroom.owner.store import OwnerStore
 from darkroom.policy.consistency import require_consistent
-from darkroom.ports import Clock, Keyring
+from darkroom.ports import Clock, Keyring, Verifier
 from darkroom.post import Invitation
 
 
@@ -40,6 +41,27 @@ class Rules:
         self._mailroom = mailroom
         self._keyring = keyring
         self._clock = clock
+        mailroom.on_restored = self._send_again
+
+    def _send_again(self) -> None:
+        """A backup may know an older policy only: the domain gets the last one once more."""
+        last = self.signed_policy()
+        if last is None:
+            return
+        known = self._store.fact(REVIEWERS_FACT) or {}
+        self._mailroom.queue(
+            "owner.policy", {"policy": last.to_mapping(), "identities": list(known.values())}
+        )
+
+    def believing(self, verifier: Verifier) -> Believing:
+        """The owner's word after a restore."""
+        return Believing(
+            domain=self._domain.name,
+            store=self._store,
+            mailroom=self._mailroom,
+            keyring=self._keyring,
+            verifier=verifier,
+        )
 
     def signed_policy(self) -> Statement | None:
         """The policy that was signed last."""

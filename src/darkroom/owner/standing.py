@@ -56,7 +56,7 @@ def standings(
 def _standing(
     case: Case, output: Case | None, ended: tuple[str, str] | None, now: float
 ) -> Standing:
-    if case.verdict in ("reject", "withdraw"):
+    if case.verdict in ("reject", "request-changes", "withdraw"):
         return Standing(case=case, stands="rejected", why=case.reason, output=output)
     if output is not None:
         words: dict[str, Stands] = {"": "produced", "release": "released", "withhold": "withheld"}

@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from darkroom.model.letter import Letter
+from darkroom.model.message import Message
 from darkroom.model.owner_case import Case, Notice, Subject
 
 
@@ -36,6 +37,15 @@ class OwnerStore(Protocol):
         """Keep a request (its id is given here); None when the same one is there."""
         ...
 
+    def reopen(self, case: Case, files: dict[str, bytes]) -> Case | None:
+        """Let a request that was agreed to wait again; None when it was not.
+
+        Args:
+            case: as the domain asks for it once more.
+            files: its attachments; what is kept may be gone.
+        """
+        ...
+
     def cases(self, subject: Subject, *, waiting: bool) -> list[Case]:
         """The requests of a subject, oldest first; only those that wait, or all."""
         ...
@@ -55,6 +65,14 @@ class OwnerStore(Protocol):
         was: str = "",
     ) -> bool:
         """Write a decision down; False when the verdict was another one than `was`."""
+        ...
+
+    def add_message(self, message: Message) -> bool:
+        """Keep a message about a job; False when one of its number is there."""
+        ...
+
+    def messages(self, job_id: str) -> list[Message]:
+        """What reviewers and submitter wrote about a job, in order."""
         ...
 
     def add_notice(self, notice: Notice) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from darkroom.model.job import Limits
+from darkroom.model.message import Message
 from darkroom.model.owner_case import Case, Notice
 from darkroom.owner.sheet import Section, Sheet
 from darkroom.owner.wording import time_words
 
 
-WITH_REASON = ("reject", "withhold", "withdraw")
+WITH_REASON = ("reject", "request-changes", "withhold", "withdraw")
 _LIMITS = {
     "memory_mib": "memory (MiB)",
     "cpu_seconds": "processor (seconds)",
@@ -86,6 +87,20 @@ def notices_section(notices: Sequence[Notice], heading: str = "Notices of the do
     return Section(
         heading=heading,
         rows=tuple((time_words(n.at), f"{n.level}: {n.text}") for n in notices),
+    )
+
+
+def messages_section(messages: Sequence[Message]) -> tuple[Section, ...]:
+    """Questions and answers about a job; nothing where there are none."""
+    if not messages:
+        return ()
+    return (
+        Section(
+            heading="Questions and answers",
+            note="What a reviewer writes leaves the domain; what a scientist writes is a claim.",
+            columns=("when", "who", "words"),
+            rows=tuple((time_words(m.at), f"{m.by} ({m.side})", m.text) for m in messages),
+        ),
     )
 
 

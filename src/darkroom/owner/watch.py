@@ -57,6 +57,9 @@ def watch(
     pause = pause or stop.wait
     announced: set[int] = set()
     failures = 0
+    desk.mailroom.on_message = lambda message: teller.line(
+        f"{message.by} ({message.side}) about job {message.job_id}: {message.text}"
+    )
     if yes:
         teller.line(LOUD, loud=True)
     teller.line(f"watching: requests of {desk.domain.name} appear here (Ctrl-C ends it)")

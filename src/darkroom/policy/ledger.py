@@ -23,6 +23,7 @@ FOLLOWS: dict[str, tuple[Kind, ...]] = {
     "settle": (),
     "refund": (),
 }
+CLOSED = ": what was left when the domain was restored from a backup counts as spent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ def against(price: Amount, spent: Iterable[tuple[Account, Amount]]) -> tuple[str
     """Why a price cannot be paid: one sentence for each account that lacks something."""
     return tuple(
         f"the {account.words} has not enough {', '.join(short)} left until {_day(account.ends)}"
+        + (CLOSED if account.closed else "")
         for account, used in spent
         if (short := account.budget.beyond(used, price))
     )

@@ -9,6 +9,7 @@ from darkroom.model.json_shape import is_number
 from darkroom.model.reviews import Reviews
 from darkroom.model.site_policy import SitePolicy
 from darkroom.policy.consistency import contradictions
+from darkroom.policy.people import Person, alike, is_author
 from darkroom.policy.transitions import State
 
 
@@ -16,6 +17,8 @@ from darkroom.policy.transitions import State
 DECISIONS: dict[tuple[str, str], dict[State, State]] = {
     ("code", "approve"): {"screened": "approved"},
     ("code", "reject"): {"screened": "rejected"},
+    # A no that says what would make it a yes; the next version is another job.
+    ("code", "request-changes"): {"screened": "rejected"},
     # Before enough people said yes, taking it back is a no.
     ("code", "withdraw"): {
         "screened": "rejected",
@@ -31,25 +34,13 @@ YES = ("approve", "release")  # these take several people where the policy says 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Somebody who may review.
-
-    Attributes:
-        name: of the identity that signed.
-        scientist: the name under which the same person submits jobs, or "".
-    """
-
-    name: str
-    scientist: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
     """A yes that was heard.
 
     Attributes:
         until: Unix seconds after which it is void.
         with_log: whether it lets the log out as well.
+        key: the statement key that signed it; "" for one from before this was kept.
     """
 
     by: str
@@ -57,6 +48,7 @@ class Vote:
     digest: str
     until: float
     with_log: bool = False
+    key: str = ""
 
     def to_mapping(self) -> dict[str, Any]:
         """The JSON form."""
@@ -80,20 +72,12 @@ class Effect:
     against: str = ""
 
 
-def people(owner: str, reviews: Reviews) -> dict[str, Person]:
-    """Everybody who may review, by the name that they sign with."""
-    found = {owner: Person(name=owner, scientist=reviews.owner_as_scientist)}
-    for reviewer in reviews.reviewers:
-        found.setdefault(reviewer.name, Person(name=reviewer.name, scientist=reviewer.scientist))
-    return found
-
-
 def decide(
     decision: dict[str, Any],
     *,
     state: str,
     digests: dict[str, str],
-    submitter: str,
+    author: Person,
     voter: Person,
     voters: dict[str, Person],
     votes: tuple[Vote, ...],
@@ -106,7 +90,7 @@ def decide(
         decision: body of the signed statement.
         state: the job's state now.
         digests: subject -> the digest that the node itself computed.
-        submitter: who asked for the job.
+        author: who asked for the job.
         voter: who signed.
         voters: everybody who may review now; earlier votes of others count no more.
         votes: what was said before.
@@ -129,7 +113,7 @@ def decide(
     if verdict not in YES:
         return Effect(target=target)
     return _yes(
-        decision, target, submitter=submitter, voter=voter, voters=voters, votes=votes,
+        decision, target, author=author, voter=voter, voters=voters, votes=votes,
         reviews=reviews, now=now,
     )  # fmt: skip
 
@@ -138,7 +122,7 @@ def _yes(
     decision: dict[str, Any],
     target: State,
     *,
-    submitter: str,
+    author: Person,
     voter: Person,
     voters: dict[str, Person],
     votes: tuple[Vote, ...],
@@ -146,7 +130,7 @@ def _yes(
     now: float,
 ) -> Effect:
     subject: str = decision["subject"]
-    if submitter in (voter.name, voter.scientist):
+    if is_author(voter, author, voters):
         return Effect(against="nobody reviews their own job")
     longest = reviews.approval_days * DAY
     decided, expires = decision.get("decided_at"), decision.get("expires_at")
@@ -164,11 +148,13 @@ def _yes(
         digest=decision["digest"],
         until=until,
         with_log=decision.get("with_log") is True,
+        key=voter.key,
     )
-    others = tuple(vote for vote in votes if vote.by != mine.by)
+    mine_before = {name.name for name in alike(voter, voters)}
+    others = tuple(vote for vote in votes if vote.by not in mine_before)
     everybody = (
         *counted(
-            others, subject=subject, digest=mine.digest, submitter=submitter, voters=voters, now=now
+            others, subject=subject, digest=mine.digest, author=author, voters=voters, now=now
         ),
         mine,
     )
@@ -187,18 +173,45 @@ def counted(
     *,
     subject: str,
     digest: str,
-    submitter: str,
+    author: Person,
     voters: dict[str, Person],
     now: float,
+    settled: bool = False,
 ) -> tuple[Vote, ...]:
-    """The votes that count: on this digest, not over, of people who may review it now."""
+    """The votes that count: on this digest, not over, each of another person who may review now.
+
+    Args:
+        settled: they were enough once. Then a key that was handed over since counts as its
+            owner's still, as a policy under it does; a yes that waits is void with its key.
+    """
+    found: list[Vote] = []
+    taken: set[str] = set()  # names of those who have voted
+    for vote in votes:
+        voter = voters.get(vote.by)
+        if (
+            voter is None
+            or (vote.subject, vote.digest) != (subject, digest)
+            or vote.until <= now
+            or not _is_theirs(vote, voter, settled=settled)
+            or vote.by in taken
+            or is_author(voter, author, voters)
+        ):
+            continue
+        found.append(vote)
+        taken |= {name.name for name in alike(voter, voters)}
+    return tuple(found)
+
+
+def _is_theirs(vote: Vote, voter: Person, *, settled: bool) -> bool:
+    return vote.key in ("", voter.key) or (settled and vote.key in voter.keys)
+
+
+def overtaken(votes: tuple[Vote, ...], voters: dict[str, Person]) -> tuple[str, ...]:
+    """Whose yes is void for good: by keys that are theirs no more, or of no reviewer any more."""
     return tuple(
-        vote
+        vote.by
         for vote in votes
-        if (vote.subject, vote.digest) == (subject, digest)
-        and vote.until > now
-        and vote.by in voters
-        and submitter not in (vote.by, voters[vote.by].scientist)
+        if vote.by not in voters or not _is_theirs(vote, voters[vote.by], settled=False)
     )
 
 
@@ -206,16 +219,18 @@ def recount(
     subject: Literal["code", "output"],
     *,
     digest: str,
-    submitter: str,
+    author: Person,
     voters: dict[str, Person],
     votes: tuple[Vote, ...],
     reviews: Reviews,
     now: float,
+    settled: bool = False,
 ) -> Effect:
     """Whether the votes so far are enough under another policy than they were given under."""
     still = counted(
-        votes, subject=subject, digest=digest, submitter=submitter, voters=voters, now=now
-    )
+        votes, subject=subject, digest=digest, author=author, voters=voters, now=now,
+        settled=settled,
+    )  # fmt: skip
     needed = reviews.code if subject == "code" else reviews.release
     target: State = "approved" if subject == "code" else "released"
     return Effect(target=target if len(still) >= needed else None, votes=still, needed=needed)

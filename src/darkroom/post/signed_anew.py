@@ -4,10 +4,13 @@ Who gets it has followed our hand-over by then, and takes no new word under keys
 """
 
 from dataclasses import replace
+from typing import Any
 
 from darkroom.errors import TrustError
+from darkroom.model.dsse import from_envelope, to_envelope
 from darkroom.model.letter import Letter
-from darkroom.model.statement import Statement
+from darkroom.model.statement import RECEIPT, Statement
+from darkroom.model.tree_head import KIND
 from darkroom.ports import Keyring
 
 
@@ -17,6 +20,7 @@ SIGNED = {
     "owner.decision": ("decision", "decision"),
     "owner.policy": ("policy", "policy"),
     "owner.invitation": ("invitation", "invitation"),
+    "owner.override": ("override", "override"),
 }
 
 
@@ -35,4 +39,24 @@ def signed_anew(letter: Letter, keyring: Keyring) -> Letter:
             f"a {letter.kind} in our own store carries another statement", next_step="look at it"
         )
     anew = keyring.sign(kind, statement.body).to_mapping()
-    return replace(letter, body={**letter.body, place: anew})
+    body = {**letter.body, place: anew}
+    if "receipt" in body:
+        body["receipt"] = to_envelope(_receipt_anew(body["receipt"], anew, keyring))
+    return replace(letter, body=body)
+
+
+def _receipt_anew(envelope: object, release: dict[str, Any], keyring: Keyring) -> Statement:
+    """The receipt, and the head of the audit log in it, in the words of before."""
+    body = from_envelope(envelope).body
+    said, ours = body["predicate"], keyring.identity
+    proof = said["audit"]["proof"]
+    head = keyring.sign(KIND, proof["head"]["body"]).to_mapping()
+    others = [i for i in said["identities"] if (i["name"], i["role"]) != (ours.name, ours.role)]
+    said = {
+        **said,
+        "release": release,
+        "audit": {**said["audit"], "proof": {**proof, "head": head}},
+        "identities": [ours.to_mapping(), *others],
+        "handovers": [link.to_mapping() for link in keyring.handovers],
+    }
+    return keyring.sign(RECEIPT, {**body, "predicate": said})

@@ -11,6 +11,7 @@ from darkroom.policy.transitions import FINAL
 _SPENT = re.compile(r"\bbudget .{1,400} left until (\d{4}-\d\d-\d\d)\b")
 _PENDING = re.compile(r"\byour jobs wait for review here already\b")
 _NO_BUDGET = re.compile(r"\bhas no budget for dataset\b")
+_CHANGES = re.compile(r"^changes requested\b")
 _VOID = re.compile(r"\bthe approval (has expired|is void|was withdrawn)\b")
 _DECLARED = re.compile(r"^output \S+ (may have at most|needs labels|needs counts|is a )")
 BEFOREHAND = "session.cost(job, datasets) says beforehand what a domain would say"
@@ -28,6 +29,8 @@ def after_rejection(reasons: Sequence[str]) -> str:
     def any_is(pattern: re.Pattern[str]) -> bool:
         return any(map(pattern.search, reasons))
 
+    if any_is(_CHANGES):
+        return "change it as they say and send it with submission.revise(job)"
     if any_is(_VOID):
         return "submit it again, and somebody decides anew"
     if any_is(_PENDING):
@@ -89,6 +92,8 @@ def headline(row: JobRow) -> str:
     text = words.get(row.state, row.state)
     if row.state == "rejected" and any(map(_VOID.search, row.reasons)):
         text = "approval void"
+    if row.state == "rejected" and any(map(_CHANGES.search, row.reasons)):
+        text = "changes requested"
     if row.state == "running" and row.shards[1] > 1:
         text += f" {row.shards[0]}/{row.shards[1]}"
     return text

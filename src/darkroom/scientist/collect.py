@@ -14,14 +14,25 @@ from darkroom.errors import (
     UnknownNameError,
     UnreachableError,
 )
+from darkroom.model.canonical import canonical
+from darkroom.model.dsse import read_envelope, to_envelope
 from darkroom.model.handover import signer_of
+from darkroom.model.identity import PublicIdentity
+from darkroom.model.job import JobRequest
+from darkroom.model.json_shape import is_number
 from darkroom.model.letter import Letter
+from darkroom.model.message import Message
 from darkroom.model.quote import MAX_REASON, MAX_REASONS, Quote
+from darkroom.model.receipt import read_receipt
+from darkroom.model.statement import Statement
 from darkroom.model.submitted import JobRow, ResultRow
+from darkroom.policy.signers import Known
 from darkroom.policy.transitions import OWNERS
 from darkroom.ports import Clock, Verifier
 from darkroom.post import Delivery, Pins, Post
+from darkroom.scientist.receipt import verify_receipt
 from darkroom.scientist.release import verify_release
+from darkroom.scientist.stale import spread, taker
 from darkroom.scientist.store import Store
 
 
@@ -45,6 +56,7 @@ class Collector:
         self._store = store
         self._verifier = verifier
         self._clock = clock
+        self._stale = taker(store, verifier, pins.get)
 
     def collect(self, *, wait: float) -> int:
         """Take in all that is there, waiting up to `wait` seconds for a first letter.
@@ -95,6 +107,9 @@ class Collector:
     def _read(self, letter: Letter) -> None:
         if letter.kind == "handover.domain":
             return  # it opened: so the post has followed the hand-over already
+        if letter.kind == "domain.restored":
+            self._restored(letter)
+            return
         job_id = letter.body.get("job_id")
         job_id = job_id if isinstance(job_id, str) else ""
         try:
@@ -104,8 +119,12 @@ class Collector:
             row = self._known(job_id, letter.sender)
             if letter.kind == "job.state":
                 self._state(row, letter.body)
+            elif letter.kind == "job.message":
+                self._store.add_message(Message.from_mapping(letter.body))
             elif letter.kind == "job.result":
                 self._result(row, letter)
+            elif letter.kind == "release.stale":
+                self._stale(row, letter.body.get("stale"), self._clock.now())
         except StateError:
             raise  # our own disk, not their letter: it stays at the gateway
         except (DarkroomError, *MALFORMED) as error:
@@ -115,6 +134,16 @@ class Collector:
             about = about if letter.kind == "job.result" else ""
             said = error.message if isinstance(error, DarkroomError) else "it is malformed"
             self._put_aside(letter.sender, about, said)
+
+    def _restored(self, letter: Letter) -> None:
+        """What the domain had of ours is gone; what it has not opened, it never will."""
+        before = letter.body.get("opened_at")
+        if not is_number(before):
+            self._put_aside(letter.sender, "", "a domain.restored letter is not well formed")
+            return
+        why = f"{letter.sender} was restored from a backup: submit it again"
+        now = self._clock.now()
+        self._store.domain_restored(letter.sender, before=min(before, now), why=why, at=now)
 
     def _known(self, job_id: str, sender: str) -> JobRow:
         row = self._store.job(job_id)
@@ -176,14 +205,48 @@ class Collector:
             domain=pinned,
             verifier=self._verifier,
         )
+        now = self._clock.now()
+        receipt = letter.body.get("receipt")
+        if receipt is not None:
+            self._store.keep_head(
+                self._check_receipt(receipt, statement, outputs, row.request, pinned, now)
+            )
         self._store.put_result(
             row.request.job_id,
             ResultRow(
                 release=statement.to_mapping(),
                 outputs=outputs,
-                received_at=self._clock.now(),
+                received_at=now,
+                receipt=canonical(receipt) if receipt is not None else b"",
             ),
         )
+        spread(self._store, now)  # it may have been made with what is stale by now
+
+    def _check_receipt(
+        self,
+        receipt: object,
+        release: Statement,
+        outputs: dict[str, bytes],
+        request: JobRequest,
+        domain: PublicIdentity,
+        taken_in: float,
+    ) -> Statement:
+        """The signed head of the domain's log in a receipt that holds."""
+        found = verify_receipt(
+            receipt,
+            release=release,
+            outputs=outputs,
+            request=request,
+            domain=domain,
+            known=self._pinned,
+            check=self._verifier.check_statement,
+            taken_in=taken_in,
+        )
+        return read_receipt(found).proof.head
+
+    def _pinned(self, name: str) -> Known:
+        pinned = self._pins.get(name)
+        return Known(identities=(pinned,) if pinned else (), former=self._pins.former(name))
 
     def verify(self, job_id: str) -> None:
         """Check a result that is kept here once more, with the keys of when it came.
@@ -204,13 +267,16 @@ class Collector:
             str(kept.release.get("key")),
             kept.received_at,
         )
-        verify_release(
+        release, outputs = verify_release(
             kept.release,
             {f"output/{name}": data for name, data in kept.outputs.items()},
             request=row.request,
             domain=domain,
             verifier=self._verifier,
         )
+        if kept.receipt:
+            said = to_envelope(read_envelope(kept.receipt))
+            self._check_receipt(said, release, outputs, row.request, domain, kept.received_at)
 
     def _put_aside(self, sender: str, job_id: str, problem: str) -> None:
         self._store.quarantine(sender=sender, job_id=job_id, problem=problem, at=self._clock.now())

@@ -25,6 +25,7 @@ class Profile:
         environments: name -> (lock hash, TFLite interpreter or "").
         limits: the most that one worker of a job may use, or None when not said.
         unfit: why it runs no jobs at present, or "".
+        waiting: why it starts none on private footage at present, or "".
         airlock: what every output must fit, or None when not said.
         pysyft: version of PySyft that the domain's endpoint speaks, or "".
         models: file name -> (sha256, bytes) of models that PySyft jobs may name.
@@ -38,6 +39,7 @@ class Profile:
     workers: int
     limits: Limits | None
     unfit: str = ""
+    waiting: str = ""
     airlock: Airlock | None = None
     pysyft: str = ""
     models: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -88,6 +90,7 @@ def read_profile(domain: str, body: dict[str, Any]) -> Profile:
             workers=workers,
             limits=Limits(**limits) if limits else None,
             unfit=str(body.get("unfit") or "")[:MAX_TITLE],
+            waiting=str(body.get("waiting") or "")[:MAX_TITLE],
             airlock=Airlock.from_mapping(airlock) if airlock else None,
             pysyft=version,
             models=models,

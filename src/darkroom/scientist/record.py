@@ -11,9 +11,12 @@ from darkroom.errors import InputError
 from darkroom.model.amount import NOTHING, UNITS
 from darkroom.model.canonical import canonical, digest
 from darkroom.model.correlation import correlation_of
+from darkroom.model.dsse import envelope_bytes
+from darkroom.model.identity import require_name
+from darkroom.model.receipt import Receipt
 from darkroom.model.submitted import SubmissionRow
 from darkroom.policy.price import FREE_TIERS
-from darkroom.ports import RunRecord
+from darkroom.run_log import RunRecord
 from darkroom.scientist.outputs import ReleasedModel
 from darkroom.scientist.results import DomainResult, Results
 from darkroom.scientist.shown import Renderer, Shown
@@ -48,6 +51,7 @@ def build_record(
     plots: Mapping[str, Any],
     model: ReleasedModel | None,
     model_input: tuple[int, ...] | None,
+    register: str = "",
 ) -> RunRecord:
     """The record of a submission.
 
@@ -65,22 +69,34 @@ def build_record(
                 f"metrics are given for {domain}, which has released nothing",
                 next_step=f"use one of: {', '.join(results)}",
             )
-    if model is not None and not any(model in r.models.values() for r in results.values()):
+    if register:
+        require_name(register, "registered model")
+        if model is None:
+            raise InputError(
+                "there is no model to register", next_step="pass model=, one of submission.models"
+            )
+    maker = next((r for r in results.values() if model in r.models.values()), None)
+    if model is not None and maker is None:
         raise InputError(
             f"the model {model.name} was not released in this submission",
             next_step="pass one of submission.models",
         )
-    key = digest({"submission": submission.id}).removeprefix("sha256:")[:32]
+    key = record_key(submission.id)
     where = ", ".join(results)
     children = tuple(
         _child(f"{key}-{label}", submission, label, result, metrics.get(label, {}))
         for label, result in results.items()
     )
-    tags = _tags(submission) | {
-        "privacy": _privacy(results.values()),
-        "domains": where,
-        "bytes_out": str(sum(r.bytes_out for r in results.values())),
-    }
+    stale = {name: tag for r in results.values() for name, tag in r.stale_tags.items()}
+    tags = (
+        _tags(submission)
+        | stale
+        | {
+            "privacy": _privacy(results.values()),
+            "domains": where,
+            "bytes_out": str(sum(r.bytes_out for r in results.values())),
+        }
+    )
     return RunRecord(
         key=key,
         name=name or f"{submission.name} · {where}",
@@ -95,9 +111,14 @@ def build_record(
             for name, values in child.metrics.items()
         },
         files={f"plots/{n}": _png(p) for n, p in plots.items()},
-        model=_model(model, model_input) if model else None,
+        model=_model(model, model_input, maker, register) if model and maker else None,
         children=children,
     )
+
+
+def record_key(submission_id: str) -> str:
+    """What the record of a submission is stored under."""
+    return digest({"submission": submission_id}).removeprefix("sha256:")[:32]
 
 
 def _child(
@@ -108,7 +129,12 @@ def _child(
     metrics: Mapping[str, float | Sequence[float]],
 ) -> RunRecord:
     request = result.request
-    files = {"receipt.json": canonical(result.release)}
+    receipt = result.receipt
+    files = (
+        {"receipt.json": envelope_bytes(receipt.statement)}
+        if receipt
+        else {"release.json": canonical(result.release)}
+    )
     own: dict[str, tuple[float, ...]] = {}
     for output, data in result.raw.items():
         value: Any = result.get(output)
@@ -119,7 +145,7 @@ def _child(
         elif isinstance(value, ReleasedModel):
             files[f"models/{output}.{value.format}"] = data
         else:
-            files[f"released/{output}.json"] = data  # the very bytes of the receipt
+            files[f"released/{output}.json"] = data  # the very bytes that the receipt names
             if hasattr(value, "columns"):
                 shown = {"columns": list(value.columns), "data": value.values.tolist()}
                 files[f"tables/{output}.json"] = json.dumps(shown).encode()
@@ -132,6 +158,8 @@ def _child(
     tags = (
         _tags(submission)
         | facts
+        | (receipt_tags(receipt) if receipt else {})
+        | result.stale_tags
         | {
             "privacy": _protection(result),
             "domain": request.audience,
@@ -153,7 +181,7 @@ def _child(
         description=(
             f"`{submission.name}` on `{request.audience}/{request.dataset}`, approved by "
             f"{result.approved_by}, released by {result.released_by}. "
-            "`receipt.json` is the domain's signed statement."
+            f"`{next(iter(files))}` is signed by the domain."
         ),
         experiment=submission.project,
         tags=tags,
@@ -167,6 +195,19 @@ def _child(
         metrics=own,
         files=files,
     )
+
+
+def receipt_tags(receipt: Receipt) -> dict[str, str]:
+    """What a run, or a version of a model, says of the receipt that it comes from."""
+    head = receipt.proof.tree_head
+    return {
+        "receipt": receipt.digest,
+        "receipt.domain": head.domain,
+        "receipt.entry": str(receipt.proof.entry.number),
+        "receipt.epoch": str(head.epoch),
+        "receipt.head_size": str(head.size),
+        "receipt.head_root": head.root,
+    }
 
 
 def _tags(submission: SubmissionRow) -> dict[str, str]:
@@ -216,7 +257,10 @@ def _png(plot: Any) -> bytes:  # noqa: ANN401  # a matplotlib figure, or bytes
     return buffer.getvalue()
 
 
-def _model(model: ReleasedModel, shape: tuple[int, ...] | None) -> dict[str, Any]:
+def _model(
+    model: ReleasedModel, shape: tuple[int, ...] | None, maker: DomainResult, register: str
+) -> dict[str, Any]:
+    receipt = maker.receipt
     return {
         "name": model.name,
         "domain": model.domain,
@@ -224,6 +268,9 @@ def _model(model: ReleasedModel, shape: tuple[int, ...] | None) -> dict[str, Any
         "digest": model.digest,
         "data": model.data,
         "input_shape": list(shape) if shape else None,
+        "register": register,
+        "tags": (receipt_tags(receipt) if receipt else {}) | maker.stale_tags,
+        "files": {"receipt.json": envelope_bytes(receipt.statement)} if receipt else {},
     }
 
 

@@ -1,20 +1,28 @@
 """Verified results, by domain and output. What is not verified is not here."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import ItemsView, Mapping, ValuesView
 from typing import TYPE_CHECKING, Any
 
 from darkroom.errors import DarkroomError, DeniedError, InputError, JobFailedError, TrustError
 from darkroom.model.amount import Amount
+from darkroom.model.dsse import read_envelope
 from darkroom.model.job import JobRequest
-from darkroom.model.submitted import JobRow, ResultRow
+from darkroom.model.receipt import read_receipt
+from darkroom.model.submitted import JobRow, ResultRow, StaleRow
 from darkroom.scientist.advice import after_rejection
 from darkroom.scientist.named import Named, unknown
 from darkroom.scientist.outputs import ReleasedModel, read_log, read_output
 from darkroom.scientist.shown import Renderer, Shown
+from darkroom.scientist.stale_words import reason_of, replacement_of, tags_of
 
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class StaleWarning(UserWarning):
+    """A result was used whose footage was forgotten since."""
 
 
 class DomainResult(Shown, Named[Any]):
@@ -23,13 +31,24 @@ class DomainResult(Shown, Named[Any]):
     Attributes:
         domain: who released it.
         request: what was asked for.
-        release: the signed statement, as a mapping: the receipt.
+        release: the signed statement, as a mapping.
+        receipt: who asked, who allowed it and the proof of the domain's log, as it signed them;
+            None from a domain that sends none.
         facts: coarse facts of the run: seconds, workers, frames, interpreter.
         log: what the job printed, or None when the owner kept it.
         bytes_out: how many bytes left the domain.
+        stale: why nobody should build on it any more; "" while it is good.
+        replaced_by: the dataset version to run it on instead; "" where nobody says.
     """
 
-    def __init__(self, request: JobRequest, row: ResultRow, *, renderer: Renderer) -> None:
+    def __init__(
+        self,
+        request: JobRequest,
+        row: ResultRow,
+        *,
+        stale: StaleRow | None = None,
+        renderer: Renderer,
+    ) -> None:
         raw = dict(row.outputs)
         log = raw.pop("log", None)
         declared = request.spec.outputs
@@ -42,10 +61,14 @@ class DomainResult(Shown, Named[Any]):
         self.domain = request.audience
         self.request = request
         self.release: dict[str, Any] = row.release
+        self.receipt = read_receipt(read_envelope(row.receipt)) if row.receipt else None
         self.facts: dict[str, Any] = dict(row.release["body"]["facts"])
         self.log = read_log(log) if log is not None else None
         self.bytes_out = sum(map(len, row.outputs.values()))
         self.raw: Mapping[str, bytes] = row.outputs
+        self.stale = reason_of(stale) if stale else ""
+        self.stale_tags = tags_of(stale) if stale else {}
+        self.replaced_by = replacement_of(stale) if stale else ""
 
     @property
     def approved_by(self) -> str:
@@ -96,7 +119,23 @@ class Results(Shown, Named[DomainResult]):
             raise why_no_result(name, self._others[name])
         if name not in self:
             raise unknown("result", name, [*self, *self._others])
-        return super().__getitem__(name)
+        found = super().__getitem__(name)
+        if found.stale:
+            warnings.warn(
+                f"the result of {name} is stale: {found.stale}. Run it on the newest version "
+                "with submission.again()",
+                StaleWarning,
+                stacklevel=2,
+            )
+        return found
+
+    def items(self) -> ItemsView[str, DomainResult]:
+        """All of them, without a word about those that are stale."""
+        return self._items.items()
+
+    def values(self) -> ValuesView[DomainResult]:
+        """As `items`."""
+        return self._items.values()
 
     def missing(self) -> dict[str, str]:
         """Why the other domains of the submission have no result here, in words."""

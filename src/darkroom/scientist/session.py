@@ -6,14 +6,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from darkroom.errors import DarkroomError, UnreachableError
+from darkroom.errors import DarkroomError, StateError, UnreachableError
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.job import JobRequest, Tier
 from darkroom.model.letter import Letter
 from darkroom.model.submitted import JobRow, SubmissionRow
-from darkroom.ports import Clock, RunLog
+from darkroom.ports import Clock
 from darkroom.post import Post
+from darkroom.run_log import RunLog
 from darkroom.scientist.ask_cost import ask_cost
 from darkroom.scientist.catalogue import Catalogue
 from darkroom.scientist.collect import Collector
@@ -23,9 +24,11 @@ from darkroom.scientist.mock_run import MockOutcome, MockRunner, MockTask
 from darkroom.scientist.named import unknown
 from darkroom.scientist.outputs import ReleasedModel
 from darkroom.scientist.profile import Profile
-from darkroom.scientist.record import Recorded, build_record, decode_record, encode_record
+from darkroom.scientist.record import Recorded, build_record, encode_record
+from darkroom.scientist.registered import write_record
 from darkroom.scientist.requests import labels, requests_for, require_datasets
 from darkroom.scientist.shown import Renderer, Shown
+from darkroom.scientist.stale import tell_run_log
 from darkroom.scientist.store import Store
 from darkroom.scientist.submission import Submission, Submissions
 
@@ -218,8 +221,14 @@ class Session(Shown):
         tier: Tier | None,
         parameters: Mapping[str, Any],
         on_mock: Mapping[str, Any],
+        supersedes: Mapping[str, str] | None = None,
     ) -> Submission:
-        """Hop 2: run on mock, write one letter for each domain, keep them, send them."""
+        """Hop 2: run on mock, write one letter for each domain, keep them, send them.
+
+        Args:
+            job, targets, project, tier, parameters, on_mock: as for `job.submit`.
+            supersedes: address of a dataset -> the earlier job whose place this one takes.
+        """
         requests = requests_for(
             job, targets, self.catalogue.profiles(), self.catalogue.problems,
             submitter=self.identity, project=project, tier=tier, parameters=parameters,
@@ -228,11 +237,15 @@ class Session(Shown):
         mocks = [job.run_on_mock(target, **trial) for target in targets]
         files = {f"code/{p}": data for p, data in job.capture().files.items()}
         letters: list[Letter] = []
-        for request, mock in zip(requests, mocks, strict=True):
+        for target, request, mock in zip(targets, requests, mocks, strict=True):
             summary = {**mock.summary, **({"parameters": dict(on_mock)} if on_mock else {})}
-            body = {"request": request.to_mapping(), "mock": summary}
+            body: dict[str, Any] = {"request": request.to_mapping(), "mock": summary}
+            if former := (supersedes or {}).get(target.address):
+                body["supersedes"] = former
+            if head := self.store.seen_head(request.audience):
+                body["seen_head"] = head  # whether the domain lost what it gave us
             letters.append(self.post.write("job.submit", request.audience, body, files))
-        return self._keep(job.name, project, requests, letters)
+        return self.keep(job.name, project, requests, letters)
 
     def submit_request(self, request: JobRequest, letter: Letter, *, name: str) -> Submission:
         """Keep and send a request that was made elsewhere, out of a PySyft job for instance.
@@ -242,16 +255,21 @@ class Session(Shown):
             letter: asks for it.
             name: what the submission is called.
         """
-        return self._keep(name, request.project, [request], [letter])
+        return self.keep(name, request.project, [request], [letter])
 
-    def _keep(
+    def keep(
         self,
         name: str,
         project: str,
         requests: Sequence[JobRequest],
         letters: list[Letter],
     ) -> Submission:
-        """Kept first, then sent: nothing is lost when the gateway does not answer."""
+        """Kept first, then sent: nothing is lost when the gateway does not answer.
+
+        Args:
+            name: what the submission is called.
+            requests, letters: one of each for a job.
+        """
         now, submission_id = self.clock.now(), secrets.token_hex(6)
         jobs = tuple(
             JobRow(
@@ -269,7 +287,7 @@ class Session(Shown):
         )
         try:
             self.collector.flush()
-        except UnreachableError as error:
+        except (StateError, UnreachableError) as error:  # an error would make people ask twice
             self.say(f"{error.message}. The submission is kept here and sent by .wait()")
         return Submission(submission_id, session=self)
 
@@ -313,6 +331,7 @@ class Session(Shown):
         plots: Mapping[str, Any] | None = None,
         model: ReleasedModel | None = None,
         model_input: tuple[int, ...] | None = None,
+        register: str = "",
     ) -> Recorded:
         """Write a submission's results to the run log (MLflow). Again changes nothing.
 
@@ -328,6 +347,7 @@ class Session(Shown):
             plots: file name -> matplotlib figure or PNG bytes.
             model: a released model to log as a model, with its signature.
             model_input: the shape of the model's input, the batch as -1.
+            register: name of a registered model that the model becomes a version of.
         """
         record = build_record(
             submission.row,
@@ -338,6 +358,7 @@ class Session(Shown):
             plots=plots or {},
             model=model,
             model_input=model_input,
+            register=register,
         )
         if self.store.logged(record.key):
             self.say("this submission is in the run log already; nothing was changed there")
@@ -355,23 +376,23 @@ class Session(Shown):
     def flush_run_log(self) -> str:
         """Write the records that wait; what to tell a person, or ""."""
         waiting = self.store.spooled()
-        if not waiting:
-            return ""
-        if self._run_log is None:
+        if waiting and self._run_log is None:
             return (
                 "no run log is set up (MLFLOW_TRACKING_URI is empty): the record is kept here "
                 "and written when one is"
             )
-        for item in waiting:
-            try:
-                address = self._run_log.write(decode_record(item.record))
-            except DarkroomError as error:  # whatever it is, the record is not lost
-                left = len(self.store.spooled())
-                return (
-                    f"{error.message}: {left} record(s) are kept here and written with the "
-                    "next session.record(), session.flush_run_log() or darkroom.connect()"
-                )
-            self.store.mark_logged(item.key, address, self.clock.now())
+        try:
+            for item in waiting:
+                assert self._run_log is not None  # said above
+                address = write_record(item.record, self._run_log, self.store)
+                self.store.mark_logged(item.key, address, self.clock.now())
+            tell_run_log(self.store, self._run_log)
+        except DarkroomError as error:  # whatever it is, nothing is lost
+            left = len(self.store.spooled())
+            return (
+                f"{error.message}: {left} record(s) are kept here and written with the "
+                "next session.record(), session.flush_run_log() or darkroom.connect()"
+            )
         return ""
 
 

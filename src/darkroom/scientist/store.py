@@ -7,7 +7,9 @@ is one transaction, and doing it twice changes nothing.
 from typing import Any, Protocol
 
 from darkroom.model.letter import Letter
-from darkroom.model.submitted import JobRow, ResultRow, Spooled, SubmissionRow
+from darkroom.model.message import Message
+from darkroom.model.statement import Statement
+from darkroom.model.submitted import JobRow, ResultRow, Spooled, StaleRow, SubmissionRow
 
 
 class Store(Protocol):
@@ -33,8 +35,28 @@ class Store(Protocol):
         """One job, or None."""
         ...
 
+    def add_message(self, message: Message) -> bool:
+        """Keep a message about a job; False when one of its number is there."""
+        ...
+
+    def messages(self, job_id: str) -> list[Message]:
+        """What reviewers and we wrote about a job, in order."""
+        ...
+
     def add_letter(self, letter: Letter) -> None:
         """Keep a letter to be sent (a cancellation)."""
+        ...
+
+    def keep_head(self, head: Statement) -> None:
+        """Keep a domain's signed head of its log, if none that is higher is here."""
+        ...
+
+    def seen_head(self, domain: str) -> dict[str, Any] | None:
+        """The highest head of a domain's log that is here."""
+        ...
+
+    def domain_restored(self, domain: str, *, before: float, why: str, at: float) -> int:
+        """Jobs that a domain had before it was restored have ended; how many."""
         ...
 
     def unsent(self) -> list[Letter]:
@@ -70,6 +92,30 @@ class Store(Protocol):
         """The verified result of a job, or None."""
         ...
 
+    def asked(self, job_id: str) -> Letter | None:
+        """The letter that asked for a job, with everything that it carried."""
+        ...
+
+    def put_stale(self, row: StaleRow) -> bool:
+        """A result is stale; False when that is known already."""
+        ...
+
+    def stale(self, job_id: str) -> StaleRow | None:
+        """Why a result is stale; None: it is not."""
+        ...
+
+    def all_stale(self, *, unlogged: bool = False) -> list[StaleRow]:
+        """Everything that is stale, oldest first; or what the run log does not know yet."""
+        ...
+
+    def mark_stale_logged(self, job_id: str) -> None:
+        """The run log knows that it is stale."""
+        ...
+
+    def receipts(self) -> list[tuple[bytes, float]]:
+        """Every receipt that is kept here, oldest first, with the time it came."""
+        ...
+
     def ask_quote(self, job_id: str, domain: str, at: float) -> None:
         """Remember for an hour that a domain was asked for a quote under that id."""
         ...
@@ -100,6 +146,10 @@ class Store(Protocol):
 
     def mark_logged(self, key: str, address: str, at: float) -> None:
         """The run log has it; the record is dropped, the address kept."""
+        ...
+
+    def put_registered(self, name: str, version: str, receipt: str) -> None:
+        """The run log has a version of a registered model, of what a receipt is about."""
         ...
 
     def logged(self, key: str) -> str:

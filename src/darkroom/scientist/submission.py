@@ -1,19 +1,25 @@
 """A submission: one job, asked of one or more domains. Wait for it, read it, cancel it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from darkroom.errors import UnreachableError
+from darkroom.model.dsse import to_envelope
+from darkroom.model.message import one_line, require_words
 from darkroom.model.submitted import JobRow, SubmissionRow
 from darkroom.policy.transitions import FINAL
 from darkroom.scientist.advice import advice, is_finished
+from darkroom.scientist.again import again
+from darkroom.scientist.conversation import WAITING, Questions, addressee, advice_on
 from darkroom.scientist.outputs import ReleasedModel
 from darkroom.scientist.results import DomainResult, Results
+from darkroom.scientist.revision import revise
 from darkroom.scientist.shown import Shown
 from darkroom.scientist.summary import summarise
 
 
 if TYPE_CHECKING:
+    from darkroom.scientist.job import JobFunction
     from darkroom.scientist.session import Session
 
 
@@ -83,6 +89,8 @@ class Submission(Shown):
         self.session.collector.flush()
         while self.session.collector.collect(wait=0):
             pass
+        if self.session.store.all_stale(unlogged=True):
+            self.session.flush_run_log()  # what does not work now is done later
         return self
 
     def wait(self, timeout: float | None = None) -> "Submission":
@@ -110,7 +118,8 @@ class Submission(Shown):
             if row is None:
                 others[label] = job
             else:
-                found[label] = DomainResult(job.request, row, renderer=self._renderer)
+                stale = self.session.store.stale(job.request.job_id)
+                found[label] = DomainResult(job.request, row, stale=stale, renderer=self._renderer)
         return Results(found, others=others, renderer=self._renderer)
 
     @property
@@ -133,6 +142,66 @@ class Submission(Shown):
                 store.add_letter(letter)
         return self.refresh()
 
+    @property
+    def questions(self) -> "Questions":
+        """What reviewers asked and what was answered, by domain; yours once it arrived there."""
+        found = {
+            label: self.session.store.messages(job.request.job_id)
+            for label, job in self.jobs.items()
+        }
+        return Questions({n: tuple(said) for n, said in found.items()}, renderer=self._renderer)
+
+    def answer(self, text: str, domain: str = "") -> "Submission":
+        """Write to the reviewers of a job that waits: an answer, or something they should know.
+
+        It stands in the domain's log and is not secret from its reviewers.
+
+        Args:
+            text: one line of at most 500 characters; white space is put together.
+            domain: whose job, as in `.jobs`; by default the one that asked last or, of a
+                submission to one domain, that one.
+
+        Raises:
+            InputError: it is not clear which domain, or that job does not wait.
+            SpecError: no words, too many, or hidden ones.
+        """
+        job = addressee(self.jobs, self.questions, domain)
+        body = {"job_id": job.request.job_id, "text": require_words(one_line(text))}
+        letter = self.session.post.write("job.answer", job.request.audience, body)
+        self.session.store.add_letter(letter)
+        return self.refresh()
+
+    def revise(
+        self,
+        job: "JobFunction",
+        *,
+        on_mock: Mapping[str, Any] | None = None,
+        **parameters: Any,  # noqa: ANN401
+    ) -> "Submission":
+        """Submit the next version to each domain that turned this one down.
+
+        Its reviewers see it beside the former one, with what has changed.
+
+        Args:
+            job: the changed function, made with `@darkroom.job`.
+            on_mock: as for `job.submit`.
+            **parameters: values of its parameters; those of before when none is given.
+
+        Raises:
+            InputError: no domain turned this one down.
+        """
+        return revise(self, job, on_mock=on_mock or {}, parameters=parameters)
+
+    def again(self) -> "Submission":
+        """Submit what is stale of this once more: the same code, on the newest version.
+
+        It is a new job at each domain: it is reviewed and charged like any other.
+
+        Raises:
+            InputError: nothing of it is stale, or it carried something that is.
+        """
+        return again(self)
+
     def summary(self) -> dict[str, dict[str, Any]]:
         """The submission as JSON values, by domain: digests, states, bytes, seconds."""
         rows = {
@@ -154,8 +223,9 @@ class Submission(Shown):
         return self
 
     def receipts(self) -> dict[str, dict[str, Any]]:
-        """The signed release of each domain: who approved and released which bytes."""
-        return {label: result.release for label, result in self.results.items()}
+        """The receipt of each domain that sent one, as a DSSE envelope: see docs/receipts.md."""
+        found = {label: result.receipt for label, result in self.results.items()}
+        return {label: to_envelope(r.statement) for label, r in found.items() if r is not None}
 
 
 def wait_for(
@@ -195,7 +265,10 @@ def wait_for(
 def _advice(session: "Session", jobs: Sequence[JobRow]) -> list[str]:
     owners = session.owners()
     lines = (advice(j, owners.get(j.request.audience, "the owner")) for j in jobs)
-    return [line for line in lines if line]
+    said = (
+        advice_on(j, session.store.messages(j.request.job_id)) for j in jobs if j.state in WAITING
+    )
+    return [line for line in (*lines, *said) if line]
 
 
 class Submissions(Shown):

@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 from darkroom.adapters.mlflow import MlflowRunLog
-from darkroom.ports import RunRecord
+from darkroom.run_log import RunRecord
 from tests.adapters.mlflow_login.conftest import RunLog
 
 

@@ -48,7 +48,21 @@ def test_an_old_file_is_brought_up_to_date_and_keeps_all(path):
     assert store.entries() == []
     store.verify()
     store.close()
-    assert version(path) == node_schema.VERSION == 3
+    assert version(path) == node_schema.VERSION == 4
+
+
+def test_old_events_become_the_first_entries_of_the_audit_log(path):
+    db = sqlite3.connect(path)
+    old = db.execute("SELECT at, event, job_id, detail FROM events ORDER BY number").fetchall()
+    db.close()
+    store = SqliteNodeStore(path)
+    entries = [entry for entry, _ in store.audit_entries()]
+    assert [(e.at, e.event, e.job_id, e.detail) for e in entries] == old
+    assert [e.number for e in entries] == list(range(1, len(old) + 1))
+    assert len({e.salt for e in entries}) == len(old)
+    assert store.add_event(9.0, "next") == len(old) + 1
+    store.verify()
+    store.close()
 
 
 def test_an_old_job_goes_on_by_the_new_table(path):
@@ -114,7 +128,7 @@ def test_an_upgrade_that_fails_changes_nothing(path):
     db.close()
     assert "ledger" not in names
     SqliteNodeStore(path).close()
-    assert version(path) == 3
+    assert version(path) == 4
 
 
 def test_who_only_reads_does_not_upgrade(path):
@@ -127,10 +141,10 @@ def test_who_only_reads_does_not_upgrade(path):
 def test_a_newer_file_is_refused_with_both_versions(path):
     SqliteNodeStore(path).close()
     db = sqlite3.connect(path)
-    db.execute("PRAGMA user_version = 4")
+    db.execute("PRAGMA user_version = 5")
     db.close()
     before = path.read_bytes()
-    with pytest.raises(StateError, match="schema 4, this program knows 3") as caught:
+    with pytest.raises(StateError, match="schema 5, this program knows 4") as caught:
         SqliteNodeStore(path)
     assert str(path) in caught.value.message
     assert path.read_bytes() == before

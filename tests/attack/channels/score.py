@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.attack.channels.vault import SECRET
 
@@ -17,14 +18,24 @@ def bits(got: bytes, secret: bytes = SECRET) -> int:
     channel of that error carries. Chance agreement is worth nothing.
     """
     got = got[: len(secret)]
-    if not got:
-        return 0
-    sent = np.unpackbits(np.frombuffer(secret[: len(got)], np.uint8))
-    read = np.unpackbits(np.frombuffer(got, np.uint8))
+    return agreement(_unpacked(got), _unpacked(secret[: len(got)]))
+
+
+def agreement(read: NDArray[np.uint8], sent: NDArray[np.uint8]) -> int:
+    """The same for any places of the secret: what was read there, and what stands there.
+
+    Args:
+        read: bits, 0 or 1, [n].
+        sent: bits of the secret at the same places, [n].
+    """
     count, wrong = len(sent), int(np.count_nonzero(sent != read))
-    if count / 2 - wrong < SURE * math.sqrt(count) / 2:
+    if not count or count / 2 - wrong < SURE * math.sqrt(count) / 2:
         return 0
     return math.floor(count * (1 - _entropy(wrong / count)))
+
+
+def _unpacked(data: bytes) -> NDArray[np.uint8]:
+    return np.unpackbits(np.frombuffer(data, np.uint8))
 
 
 def _entropy(share: float) -> float:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from darkroom.adapters.footage.arrivals import (
     ARRIVALS,
+    FORGET,
     HELD,
     ORDERS,
     arrival_bytes,
     names,
     read_arrival,
+    read_forgets,
     read_held,
     read_order,
     remove,
@@ -22,7 +24,9 @@ from darkroom.adapters.footage.arrivals import (
 from darkroom.adapters.footage.folder import FolderFootage
 from darkroom.errors import DarkroomError, UnreachableError
 from darkroom.model.dataset import Manifest
+from darkroom.model.forget import Forget
 from darkroom.model.identity import require_name
+from darkroom.policy.forget import without
 
 
 VERSIONS = "versions"
@@ -51,6 +55,8 @@ class AnnouncedFootage:
         self._arrivals = exchange / ARRIVALS / pi
         self._orders = exchange / ORDERS / pi
         self._held: frozenset[str] = frozenset()
+        self._forgets: tuple[Forget, ...] = ()
+        self._clean: set[str] = set()  # versions that none of them is about
         self._say = say
 
     def put(self, face: Path, manifest: Manifest) -> None:
@@ -105,6 +111,36 @@ class AnnouncedFootage:
         if found is not None:
             self._held = found
         return self._held
+
+    def forgets(self) -> tuple[Forget, ...]:
+        """The orders to forget; what was said last, while nobody can be asked."""
+        found = read_forgets(self._orders / FORGET)
+        if found is not None and found != self._forgets:
+            self._forgets = found
+            self._clean.clear()
+        return self._forgets
+
+    def cut(self) -> list[tuple[str, str]]:
+        """Cut out of all versions what is to be forgotten; dataset and version of what went.
+
+        First what is left is stored and announced, then the version goes.
+        """
+        gone = []
+        forgets = self.forgets()
+        for dataset in self._datasets() if forgets else ():
+            for version in self._folder.versions(dataset):
+                if version in self._clean:
+                    continue
+                manifest = self._folder.manifest(version)
+                rest = without(manifest, forgets)
+                if rest is manifest:
+                    self._clean.add(version)
+                    continue
+                if rest is not None:
+                    self.put(self._folder.materialise(version), rest)
+                self.erase(version)
+                gone.append((dataset, version))
+        return gone
 
     def carry_out(self) -> list[tuple[str, str]]:
         """Erase what the node ordered; dataset and version of what went.

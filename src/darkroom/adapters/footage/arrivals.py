@@ -3,6 +3,7 @@
     arrivals/<pi>/<version hex>.json    written by that Pi's ingest: a version lies there
     orders/<pi>/<version hex>.json      written by the node: erase it
     orders/<pi>/held.json               written by the node: jobs need these
+    orders/<pi>/forget.json             written by the node: cut these minutes out, for good
 
 Each side writes its own files only. Everything is read as if somebody else had written it,
 and neither these folders nor the files in them are ever a link: whoever can write one of them
@@ -15,22 +16,23 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from darkroom.adapters.footage.face_files import MOST_MANIFEST_BYTES
-from darkroom.errors import SpecError, StateError
+from darkroom.errors import InputError, SpecError, StateError
 from darkroom.model.canonical import canonical
 from darkroom.model.dataset import Manifest
+from darkroom.model.forget import MAX_FORGETS, Forget
 from darkroom.model.identity import NAME
 
 
-ARRIVALS, ORDERS, HELD = "arrivals", "orders", "held.json"
+ARRIVALS, ORDERS, HELD, FORGET = "arrivals", "orders", "held.json", "forget.json"
 SCHEMA = 1
-MOST_SMALL = 1 << 20
+MOST_SMALL = 4 << 20
 MOST_HELD = 4096
 MOST_PIS = 1024
 HEX = re.compile(r"[0-9a-f]{64}")
@@ -99,6 +101,22 @@ def read_held(path: Path) -> frozenset[str] | None:
     if not isinstance(held, list) or len(held) > MOST_HELD:
         return None
     return frozenset(version for version in held if isinstance(version, str))
+
+
+def read_forgets(path: Path) -> tuple[Forget, ...] | None:
+    """The orders to forget; None when nobody says, or not soundly."""
+    said = _small(path, "forget")
+    if not isinstance(said, list) or len(said) > MAX_FORGETS:
+        return None
+    try:
+        return tuple(map(Forget.from_mapping, said))
+    except InputError:
+        return None
+
+
+def forgets_bytes(forgets: Iterable[Forget]) -> bytes:
+    """The file that tells a Pi what to forget; why is nothing to it."""
+    return canonical({"forget": [replace(f, words="").to_mapping() for f in forgets]})
 
 
 def _small(path: Path, key: str) -> Any:

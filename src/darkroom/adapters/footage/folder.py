@@ -5,6 +5,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
@@ -29,6 +30,7 @@ from darkroom.model.identity import require_name
 
 
 GONE = "gone-"  # begins the name of a face that is being erased
+NEW = "new-"  # and of one that is being written; who writes it holds a lock on it
 
 
 class FolderFootage:
@@ -46,9 +48,11 @@ class FolderFootage:
             return
         dataset = self._root / require_name(manifest.dataset, "dataset")
         staging: Path | None = None
+        held: int | None = None
         try:
             dataset.mkdir(exist_ok=True)
-            staging = Path(tempfile.mkdtemp(dir=dataset, prefix="new-"))
+            staging = Path(tempfile.mkdtemp(dir=dataset, prefix=NEW))
+            held = _hold(staging)
             for file in face_files(manifest):
                 _take(face, staging, file)
             (staging / MANIFEST).write_bytes(canonical(manifest.to_mapping()))
@@ -67,6 +71,8 @@ class FolderFootage:
         finally:
             if staging is not None:
                 shutil.rmtree(staging, ignore_errors=True)
+            if held is not None:
+                os.close(held)
 
     def manifest(self, version: str) -> Manifest:
         """See `FootageStore.manifest`."""
@@ -100,6 +106,10 @@ class FolderFootage:
                 flush_folder(face.parent)
             for left in self._root.glob(f"*/{GONE}*"):  # of this one, and of one that was killed
                 shutil.rmtree(left)
+            for left in self._root.glob(f"*/{NEW}*"):  # it may link to the same pictures
+                if (held := _hold(left)) is not None:
+                    shutil.rmtree(left)
+                    os.close(held)
         except OSError as error:
             raise StateError(
                 f"the footage of {version[:19]}… cannot be erased: {error.strerror}",
@@ -125,6 +135,20 @@ class FolderFootage:
             f"this domain has no dataset version {ascii(version)[:80]}",
             next_step="ask for a version that `darkroom node status` lists",
         )
+
+
+def _hold(folder: Path) -> int | None:
+    """A lock on a folder, until it is closed or we are killed; None while another has it."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None  # it is whole now, or gone
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def _take(face: Path, staging: Path, file: FaceFile) -> None:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from darkroom.adapters.footage.arrivals import (
     ARRIVALS,
+    FORGET,
     HELD,
     MOST_HELD,
     ORDERS,
     Arrival,
+    forgets_bytes,
     names,
     pis,
     read_arrival,
@@ -26,6 +28,7 @@ from darkroom.adapters.footage.arrivals import (
 from darkroom.errors import StateError, UnknownNameError, UnreachableError
 from darkroom.model.canonical import canonical
 from darkroom.model.dataset import Manifest
+from darkroom.model.forget import Forget
 from darkroom.policy.retention import last_frame
 from darkroom.ports import FootageStore
 
@@ -116,10 +119,28 @@ class PlacedFootage:
         Raises:
             StateError: the exchange cannot be written.
         """
+        self._tell(HELD, canonical({"held": sorted(versions)[:MOST_HELD]}))
+
+    def lies_elsewhere(self, version: str) -> bool:
+        """Whether a version is on another Pi and not here."""
+        try:
+            self._local.manifest(version)
+        except UnknownNameError:
+            return any(known.version == version for known in self._known())
+        return False
+
+    def tell_to_forget(self, forgets: Collection[Forget]) -> None:
+        """Tell every Pi all orders to forget. One that cannot be told keeps nobody else waiting.
+
+        Raises:
+            StateError: the exchange cannot be written.
+        """
+        self._tell(FORGET, forgets_bytes(forgets))
+
+    def _tell(self, name: str, said: bytes) -> None:
         untold: StateError | None = None
-        said = canonical({"held": sorted(versions)[:MOST_HELD]})
         for pi in self._pis():
-            path = self._exchange / ORDERS / pi / HELD
+            path = self._exchange / ORDERS / pi / name
             try:
                 same = read_bounded(path, len(said)) == said
             except (OSError, ValueError):

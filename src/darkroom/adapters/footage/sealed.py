@@ -183,6 +183,7 @@ class SealedFootage:
         """See `FootageStore.erase`. The manifest goes last: until then it can go on."""
         with self._lock:
             shutil.rmtree(self._cache / version.removeprefix("sha256:"), ignore_errors=True)
+            self._drop_torn()
         kept: set[str] = set()
         own: dict[str, set[str]] = {}
         for _, found, key in self._numbered("versions/"):
@@ -226,9 +227,7 @@ class SealedFootage:
     # ------------------------------------------------------------------------ the cache
 
     def _fetch(self, manifest: Manifest, face: Path) -> None:
-        # Of a process that was killed: one process fetches, the node; an ingest only puts.
-        for left in self._cache.glob("new-*"):
-            shutil.rmtree(left, ignore_errors=True)
+        self._drop_torn()
         staging = Path(tempfile.mkdtemp(dir=self._cache, prefix="new-"))
         try:
             for file in face_files(manifest):
@@ -237,6 +236,11 @@ class SealedFootage:
             staging.rename(face)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+    def _drop_torn(self) -> None:
+        """Of a process that was killed: one process fetches, the node; an ingest only puts."""
+        for left in self._cache.glob("new-*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     def _fetch_file(self, file: FaceFile, staging: Path) -> None:
         target = place(staging, file)

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import json
-import math
 from typing import Any
 
 from darkroom import errors
@@ -13,6 +12,7 @@ from darkroom.ports import Parcel
 
 
 MAX_TEXT = 600
+MAX_NUMBER = 2**63 - 1  # what a database keeps; and a float has room for it
 
 
 def _tree(root: type[errors.DarkroomError]) -> dict[str, type[errors.DarkroomError]]:
@@ -63,24 +63,44 @@ def error_of(status: int, body: bytes) -> errors.DarkroomError:
     except errors.UnreachableError:
         value = {}
     kind = BY_CODE.get(str(value.get("code")))
-    if kind is None or not value.get("message"):
+    message = value.get("message")
+    if kind is None or not isinstance(message, str) or not message:
         return errors.UnreachableError(
             f"the gateway's address answered with HTTP status {status}",
             next_step="check the address, or wait until the gateway is back",
         )
-    return kind(plain(value["message"]), next_step=plain(value.get("next_step")) or "try again")
+    step = value.get("next_step")
+    return kind(
+        plain(message), next_step=plain(step if isinstance(step, str) else "") or "try again"
+    )
 
 
 def field(value: dict[str, Any], name: str, kind: type | tuple[type, ...]) -> Any:  # noqa: ANN401 - the caller asks for a type
-    """A field of the right type.
+    """A field of the right type: a number within `MAX_NUMBER` of zero, a text that has bytes.
 
     Raises:
-        UnreachableError: missing or of another type.
+        UnreachableError: missing, of another type, or nothing that one can go on with.
     """
     item = value.get(name)
     if not isinstance(item, kind) or (isinstance(item, bool) and kind is not bool):
         raise strange_answer()
+    if isinstance(item, int | float) and not abs(item) <= MAX_NUMBER:  # also no NaN
+        raise strange_answer()
+    if isinstance(item, str) and any("\ud800" <= letter <= "\udfff" for letter in item):
+        raise strange_answer()
     return item
+
+
+def token_of(value: dict[str, Any]) -> str:
+    """The token of a session, which goes into a header.
+
+    Raises:
+        UnreachableError: it cannot stand there.
+    """
+    token: str = field(value, "token", str)
+    if not (token.isascii() and token.isprintable()):
+        raise strange_answer()
+    return token
 
 
 def identity_of(value: dict[str, Any]) -> PublicIdentity:
@@ -121,14 +141,11 @@ def parcel_of(value: object) -> Parcel:
         envelope = base64.b64decode(field(value, "envelope", str), validate=True)
     except (binascii.Error, ValueError) as error:
         raise strange_answer() from error
-    sent_at = float(field(value, "sent_at", (int, float)))
-    if not math.isfinite(sent_at):
-        raise strange_answer()
     return Parcel(
         cursor=field(value, "cursor", int),
         id=plain(field(value, "id", str)),
         sender=plain(field(value, "sender", str)),
-        sent_at=sent_at,
+        sent_at=float(field(value, "sent_at", (int, float))),
         envelope=envelope,
         bounced=plain(field(value, "bounced", str)),
     )

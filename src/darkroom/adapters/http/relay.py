@@ -19,7 +19,9 @@ from darkroom.adapters.http.answers import (
     parse,
     statement_of,
     strange_answer,
+    token_of,
 )
+from darkroom.adapters.http.heads import all_forks, all_heads, last_head, put_head
 from darkroom.adapters.http.wire import Ask, RefusedTokenError, Wire
 from darkroom.errors import (
     EnvelopeError,
@@ -157,6 +159,25 @@ class HttpRelay:
             if not field(page, "more", bool):
                 return found
         raise strange_answer()
+
+    # ------------------------------------------------------------------- heads of logs
+
+    def witness(self, head: Statement, *, since: int, proof: Sequence[bytes]) -> None:
+        """Show a head of our audit log; see `Relay.witness`."""
+        ours = self._keyring.identity.name
+        put_head(self._json, f"/v1/heads/{_segment(ours)}", head, since=since, proof=proof)
+
+    def last_head(self, domain: str) -> Statement | None:
+        """The last head that the gateway was shown of a domain; not verified."""
+        return last_head(self._json, f"/v1/heads/{_segment(domain)}")
+
+    def heads(self, domain: str) -> list[Statement]:
+        """The heads that the gateway keeps of a domain, oldest first; not verified."""
+        return all_heads(self._json, f"/v1/heads/{_segment(domain)}")
+
+    def forks(self, domain: str) -> list[tuple[Statement, Statement]]:
+        """Heads that it refused, each after the one that it held against it; not verified."""
+        return all_forks(self._json, f"/v1/heads/{_segment(domain)}")
 
     # ------------------------------------------------------------------- who may write
 
@@ -353,7 +374,7 @@ class HttpRelay:
         session = parse(self._wire.exchange(Ask("POST", path, json=body, repeatable=False)))
         seconds = float(field(session, "expires_in", (int, float)))
         renew_at = self._clock.monotonic() + RENEW_AFTER * seconds
-        self._token = (field(session, "token", str), renew_at)
+        self._token = (token_of(session), renew_at)
 
 
 def _segment(text: str) -> str:

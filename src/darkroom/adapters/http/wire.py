@@ -157,6 +157,8 @@ class Wire:
             asked = float(retry_after[:16])
         except ValueError:
             asked = 0.0
+        if not asked >= 0.0:  # also NaN, which nobody can sleep for
+            asked = 0.0
         backoff = BACKOFF_SECONDS * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - spreads clients, hides nothing
         self._pause(min(max(asked, backoff), LONGEST_PAUSE))
 

@@ -88,6 +88,26 @@ class MeasuredRelay:
         with self._call():
             return self._relay.cards(domain)
 
+    def witness(self, head: Statement, *, since: int, proof: Sequence[bytes]) -> None:
+        """See `Relay.witness`."""
+        with self._call():
+            self._relay.witness(head, since=since, proof=proof)
+
+    def last_head(self, domain: str) -> Statement | None:
+        """See `Relay.last_head`."""
+        with self._call():
+            return self._relay.last_head(domain)
+
+    def heads(self, domain: str) -> list[Statement]:
+        """See `Relay.heads`."""
+        with self._call():
+            return self._relay.heads(domain)
+
+    def forks(self, domain: str) -> list[tuple[Statement, Statement]]:
+        """See `Relay.forks`."""
+        with self._call():
+            return self._relay.forks(domain)
+
     def admit(self, sender: str) -> None:
         """See `Relay.admit`."""
         with self._call():

@@ -1,4 +1,5 @@
-"""A job as PySyft's user sees it: `state.yaml`, `outputs/`, `stdout.txt`, `release.json`.
+"""A job as PySyft's user sees it: `state.yaml`, `outputs/`, `stdout.txt`, `release.json`,
+`receipt.json`.
 
 A display copy of what the session knows; nothing is ever decided by these files. What a
 domain said is shown without control characters and without `<`, for PySyft's own HTML puts
@@ -20,7 +21,8 @@ from darkroom.policy.transitions import FINAL
 
 
 STATE = "state.yaml"
-RECEIPT = "release.json"
+RELEASE = "release.json"
+RECEIPT = "receipt.json"
 STDOUT = "stdout.txt"
 LOG = "log"
 ROWS, COLUMNS, CSV, PLAIN = "rows", "columns", "csv", "plain"  # forms of a file of values
@@ -109,7 +111,9 @@ def result_files(
         declared: the outputs of the job; `result` was verified against them.
         forms: output -> form of its file; a list of objects where nothing is said.
     """
-    files: dict[str, str | bytes] = {RECEIPT: json.dumps(result.release, indent=1)}
+    files: dict[str, str | bytes] = {RELEASE: json.dumps(result.release, indent=1)}
+    if result.receipt:
+        files[RECEIPT] = result.receipt
     for name, data in result.outputs.items():
         if name == LOG:
             # A terminal would obey what somebody else printed.

@@ -5,6 +5,8 @@ the check of a price reads one row; `ledger_check` proves that both say the same
 """
 
 import sqlite3
+from collections.abc import Iterator
+from typing import Any
 
 from darkroom.adapters.sqlite import ledger_check
 from darkroom.adapters.sqlite.ledger_rows import (
@@ -24,6 +26,7 @@ from darkroom.model.budget import PER, Account
 from darkroom.policy.ledger import Entry
 
 
+PAGE = 1000
 _SPENT = {
     per: "SELECT dataset, amount, SUM(CASE kind WHEN 'reserve' THEN 1 ELSE -1 END) FROM ledger "  # noqa: S608 - one of three columns
     f"WHERE {per} = ? AND at >= ? AND at < ? AND kind <> 'settle' GROUP BY dataset, amount"
@@ -89,6 +92,15 @@ class SqliteLedger(NodeFile):
     def entries(self) -> list[Entry]:
         """The whole ledger, oldest first."""
         return [read_entry(row) for row in self._rows("SELECT * FROM ledger ORDER BY number")]
+
+    def ledger_rows(self) -> Iterator[tuple[Any, ...]]:
+        """The whole ledger as it is kept, the hash last, oldest first, a page at a time."""
+        after = -1 << 63
+        while rows := self._rows(
+            "SELECT * FROM ledger WHERE number > ? ORDER BY number LIMIT ?", after, PAGE
+        ):
+            yield from rows
+            after = rows[-1][0]
 
     def spent(self, account: Account) -> Amount:
         """What an account has spent; equals `policy.ledger.spent` over all entries."""

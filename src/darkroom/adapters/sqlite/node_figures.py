@@ -79,7 +79,7 @@ class NodeFigures(NodeFile):
 
     def last_event(self) -> int:
         """Number of the newest event; 0 in an empty log."""
-        return int(self._rows("SELECT MAX(number) FROM events")[0][0] or 0)
+        return int(self._rows("SELECT size FROM audit_head")[0][0])
 
     def events_after(self, number: int) -> list[EventLine]:
         """The next events, oldest first, a bounded number of them.

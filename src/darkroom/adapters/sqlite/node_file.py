@@ -61,6 +61,7 @@ class NodeFile:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = FULL")
                 self._db.execute("PRAGMA cache_size = -1024")
+                self._db.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
                 if read_only:
                     self._db.execute("PRAGMA query_only = ON")
                 self._migrate()
@@ -80,7 +81,7 @@ class NodeFile:
         found = self._version()
         if found < node_schema.VERSION and not self._read_only:
             try:
-                self._db.executescript(node_schema.upgrade(found))
+                node_schema.bring_up(self._db, found)
             except sqlite3.OperationalError:
                 self._db.execute("ROLLBACK") if self._db.in_transaction else None
                 # Another process made the tables between our look and our attempt.

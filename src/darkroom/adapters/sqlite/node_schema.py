@@ -1,6 +1,6 @@
 """The tables of a domain node. What may never happen is refused here a second time.
 
-Triggers keep the event log append-only and let a job move only along the transitions of
+Triggers keep the audit log append-only and let a job move only along the transitions of
 `policy.transitions`, whatever the code above does. A version is never edited: the next one
 is a script that makes it from the one before, and a new file runs them all.
 """
@@ -8,11 +8,19 @@ is a script that makes it from the one before, and a new file runs them all.
 import sqlite3
 from contextlib import closing
 
-from darkroom.adapters.sqlite import former_pins, ledger_schema
+from darkroom.adapters.sqlite import (
+    audit_schema,
+    epoch_schema,
+    forget_schema,
+    former_pins,
+    ledger_schema,
+    receipt_schema,
+    review_schema,
+)
 from darkroom.policy.transitions import TRANSITIONS
 
 
-VERSION = 3
+VERSION = 4
 
 VERSION_1 = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -83,20 +91,33 @@ UPDATE jobs SET record = json_set(record, '$.request.spec.outputs', json((
 """
 VERSION_2 = ledger_schema.SCRIPT + _JOBS_2
 VERSION_3 = former_pins.TABLE
+VERSION_4 = (
+    review_schema.SCRIPT
+    + receipt_schema.SCRIPT
+    + forget_schema.SCRIPT
+    + epoch_schema.SCRIPT
+    + audit_schema.SCRIPT
+)  # then `audit_schema.take_over`
 
 
-def upgrade(found: int) -> str:
-    """The script that makes the newest version of version `found`; 0 is an empty file."""
-    scripts = "".join((VERSION_1, VERSION_2, VERSION_3)[found:])
+def bring_up(db: sqlite3.Connection, found: int) -> None:
+    """Make the newest version of version `found`, all or nothing; 0 is an empty file."""
+    db.executescript(_begun(found))
+    audit_schema.take_over(db)
+    db.execute("COMMIT")
+
+
+def _begun(found: int) -> str:
+    scripts = "".join((VERSION_1, VERSION_2, VERSION_3, VERSION_4)[found:])
     moves = ", ".join(f"('{source}', '{target}')" for source, target in TRANSITIONS)
     fill = f"DELETE FROM moves; INSERT INTO moves VALUES {moves};"  # noqa: S608 - names of our own table
-    return f"BEGIN IMMEDIATE;{scripts}{fill}PRAGMA user_version = {VERSION};COMMIT;"
+    return f"BEGIN IMMEDIATE;{scripts}{fill}PRAGMA user_version = {VERSION};"
 
 
 def differences(db: sqlite3.Connection) -> list[str]:
     """Tables, indexes, triggers and rows of tables of rules that are not those of a new file."""
     with closing(sqlite3.connect(":memory:")) as new:
-        new.executescript(upgrade(0))
+        bring_up(new, 0)
         return [what for query in RULES for what in _changed(query, new, db)]
 
 

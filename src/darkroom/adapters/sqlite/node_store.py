@@ -6,9 +6,13 @@ from dataclasses import fields
 from typing import Any
 
 from darkroom.adapters.sqlite import former_pins
+from darkroom.adapters.sqlite.audit_log import SqliteAuditLog
+from darkroom.adapters.sqlite.forgets import SqliteForgets
 from darkroom.adapters.sqlite.ledger import SqliteLedger
 from darkroom.adapters.sqlite.node_figures import NodeFigures
 from darkroom.adapters.sqlite.node_file import foreign
+from darkroom.adapters.sqlite.receipts import SqliteReceipts
+from darkroom.adapters.sqlite.reviews import SqliteReviews
 from darkroom.errors import StateError, TrustError
 from darkroom.model.dataset import DatasetCard
 from darkroom.model.handover import Former, Handover
@@ -24,7 +28,9 @@ MAX_QUARANTINED = 1000
 _LETTER = ("id", "kind", "sender", "recipient", "sent_at", "body")
 
 
-class SqliteNodeStore(SqliteLedger, NodeFigures):
+class SqliteNodeStore(
+    SqliteLedger, SqliteAuditLog, SqliteReceipts, SqliteReviews, SqliteForgets, NodeFigures
+):
     """Safe from several threads. A `transaction` inside another one joins it."""
 
     # -------------------------------------------------------------------------- letters in
@@ -105,26 +111,6 @@ class SqliteNodeStore(SqliteLedger, NodeFigures):
         )  # fmt: skip
         return int(rows[0][0])
 
-    # ------------------------------------------------------------------------------ events
-
-    def add_event(
-        self, at: float, event: str, job_id: str = "", detail: dict[str, Any] | None = None
-    ) -> None:
-        """Append to the log."""
-        self._write(
-            "INSERT INTO events (at, event, job_id, detail) VALUES (?, ?, ?, ?)",
-            at, event, job_id, json.dumps(detail or {}, sort_keys=True),
-        )  # fmt: skip
-
-    def events(self, job_id: str | None = None) -> list[tuple[str, str, dict[str, Any]]]:
-        """Event, job id and detail, oldest first; of one job when its id is given."""
-        rows = self._rows(
-            "SELECT event, job_id, detail FROM events "
-            "WHERE ?1 IS NULL OR job_id = ?1 ORDER BY number",
-            job_id,
-        )
-        return [(event, job, json.loads(detail)) for event, job, detail in rows]
-
     # ------------------------------------------------------------------------- letters out
 
     def queue(self, outgoing: Outgoing) -> None:
@@ -199,6 +185,16 @@ class SqliteNodeStore(SqliteLedger, NodeFigures):
         """The signed policy in force."""
         rows = self._rows("SELECT statement FROM policies ORDER BY version DESC LIMIT 1")
         return Statement.from_mapping(json.loads(rows[0][0])) if rows else None
+
+    def policy_of(self, version: int) -> Statement | None:
+        """The signed policy of that version, in force now or before."""
+        rows = self._rows("SELECT statement FROM policies WHERE version = ?", version)
+        return Statement.from_mapping(json.loads(rows[0][0])) if rows else None
+
+    def all_policies(self) -> list[tuple[int, float, dict[str, Any]]]:
+        """Version, since when, and the signed statement of each, oldest first."""
+        rows = self._rows("SELECT version, at, statement FROM policies ORDER BY version")
+        return [(version, at, json.loads(text)) for version, at, text in rows]
 
     def put_policy(self, statement: Statement, version: int, at: float) -> None:
         """Put a policy in force; the earlier ones are kept."""
@@ -323,9 +319,17 @@ class SqliteNodeStore(SqliteLedger, NodeFigures):
 
     def datasets(self) -> dict[str, DatasetCard]:
         """Dataset name -> card of the version in force."""
-        rows = self._rows("SELECT card FROM datasets ORDER BY number")
+        rows = self._rows(
+            "SELECT card FROM datasets WHERE number IN "
+            "(SELECT MAX(number) FROM datasets GROUP BY name) ORDER BY number"
+        )
         cards = (DatasetCard.from_mapping(json.loads(text)) for (text,) in rows)
         return {card.name: card for card in cards}
+
+    def card(self, name: str, version: str) -> DatasetCard | None:
+        """The card of a version that was ever registered here."""
+        rows = self._rows("SELECT card FROM datasets WHERE name = ? AND version = ?", name, version)
+        return DatasetCard.from_mapping(json.loads(rows[0][0])) if rows else None
 
     def has_version(self, name: str, version: str) -> bool:
         """Whether that version of a dataset was ever registered here."""
@@ -360,5 +364,6 @@ def _record(text: str) -> JobRecord:
     values["shards"] = tuple(values["shards"])
     values["reasons"] = tuple(values["reasons"])
     values["votes"] = tuple(values.get("votes", ()))
+    values["decisions"] = tuple(values.get("decisions", ()))
     values["asked"] = tuple(values.get("asked", ()))
     return JobRecord(**values)

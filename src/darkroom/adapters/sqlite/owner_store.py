@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from darkroom.adapters.sqlite import messages
 from darkroom.errors import StateError
 from darkroom.model.letter import Letter
+from darkroom.model.message import Message
 from darkroom.model.owner_case import Case, Notice, Subject
 
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MAX_NOTICES = 500
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS seen (
@@ -48,7 +50,10 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE TABLE IF NOT EXISTS notices (at REAL NOT NULL, level TEXT NOT NULL, text TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
+_SCHEMA += messages.TABLE
 _CASE = "id, subject, job_id, digest, received_at, body, problem, verdict, reason, decided_at, expires_at"
+
+STORE = "owner.sqlite"  # in an owner's state folder
 
 
 class SqliteOwnerStore:
@@ -200,6 +205,28 @@ class SqliteOwnerStore:
             )
             return kept
 
+    def reopen(self, case: Case, files: dict[str, bytes]) -> Case | None:
+        """Let a request that was agreed to wait again; None when it was not."""
+        with self.transaction():
+            rows = self._all(
+                "SELECT id FROM cases WHERE subject = ? AND job_id = ? AND digest = ? "
+                "AND problem = '' AND verdict IN ('approve', 'release')",
+                case.subject, case.job_id, case.digest,
+            )  # fmt: skip
+            if not rows:
+                return None
+            kept = replace(case, id=int(rows[0][0]))
+            self._change(
+                "UPDATE cases SET verdict = '', reason = '', decided_at = 0, expires_at = 0 "
+                "WHERE id = ?",
+                kept.id,
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?)",
+                [(kept.id, name, data) for name, data in files.items()],
+            )
+            return kept
+
     def cases(self, subject: Subject, *, waiting: bool) -> list[Case]:
         """The requests of a subject, oldest first; only those that wait, or all."""
         only = " AND verdict = ''" if waiting else ""
@@ -233,6 +260,18 @@ class SqliteOwnerStore:
             "WHERE id = ? AND verdict = ?"
         )
         return self._change(statement, verdict, reason, at, expires_at, case.id, was) == 1
+
+    # --------------------------------------------------------------------------- messages
+
+    def add_message(self, message: Message) -> bool:
+        """Keep a message about a job; False when one of its number is there."""
+        with self.transaction():
+            return messages.add(self._db, message)
+
+    def messages(self, job_id: str) -> list[Message]:
+        """What reviewers and submitter wrote about a job, in order."""
+        with self._lock, self._errors():
+            return messages.read(self._db, job_id)
 
     # ---------------------------------------------------------------------------- notices
 

@@ -1,5 +1,13 @@
 """The tables of a scientist's store, one step for each version."""
 
+from darkroom.adapters.sqlite import (
+    messages,
+    scientist_epochs,
+    scientist_models,
+    scientist_stale,
+)
+
+
 STEPS = (
     """
 CREATE TABLE submission (
@@ -30,5 +38,12 @@ CREATE TABLE spool (
 CREATE TABLE quote (
     job_id TEXT PRIMARY KEY, domain TEXT NOT NULL, asked_at REAL NOT NULL, quote TEXT);
 """,
+    """
+ALTER TABLE result ADD COLUMN receipt BLOB NOT NULL DEFAULT x'';
+""",
+    messages.TABLE,
+    scientist_stale.TABLE,
+    scientist_epochs.TABLE,
+    scientist_models.TABLE,
 )
 VERSION = len(STEPS)

@@ -13,10 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from darkroom.adapters.sqlite import messages
+from darkroom.adapters.sqlite.scientist_epochs import ScientistEpochs
+from darkroom.adapters.sqlite.scientist_models import ScientistModels
 from darkroom.adapters.sqlite.scientist_schema import STEPS, VERSION
+from darkroom.adapters.sqlite.scientist_stale import ScientistStale
 from darkroom.errors import StateError, UnknownNameError
 from darkroom.model.job import JobRequest
 from darkroom.model.letter import Letter
+from darkroom.model.message import Message
 from darkroom.model.quote import KEPT_SECONDS
 from darkroom.model.submitted import QUEUED, SENT, JobRow, ResultRow, Spooled, SubmissionRow
 
@@ -29,7 +34,7 @@ JOB_COLUMNS = (
 JOB_FROM = "FROM job LEFT JOIN result ON result.job_id = job.job_id"
 
 
-class SqliteScientistStore:
+class SqliteScientistStore(ScientistEpochs, ScientistModels, ScientistStale):
     """The `Store` contract on a SQLite file."""
 
     def __init__(self, path: Path) -> None:
@@ -166,6 +171,16 @@ class SqliteScientistStore:
             )
             return changed.rowcount > 0
 
+    def add_message(self, message: Message) -> bool:
+        """Keep a message about a job; False when one of its number is there."""
+        with self._change() as db:
+            return messages.add(db, message)
+
+    def messages(self, job_id: str) -> list[Message]:
+        """What reviewers and we wrote about a job, in order."""
+        with self._lock:
+            return messages.read(self._db, job_id)
+
     # ---------------------------------------------------------------------------- outbox
 
     def add_letter(self, letter: Letter) -> None:
@@ -195,6 +210,14 @@ class SqliteScientistStore:
         )
         return [replace(Letter(**json.loads(text)), attachments=self._files(id_))
                 for id_, text in rows]  # fmt: skip
+
+    def asked(self, job_id: str) -> Letter | None:
+        """The letter that asked for a job, with everything that it carried."""
+        rows = self._rows(
+            "SELECT letter_id, letter FROM outbox WHERE job_id = ? ORDER BY position", job_id
+        )
+        return next((replace(Letter(**json.loads(text)), attachments=self._files(id_))
+                     for id_, text in rows), None)  # fmt: skip
 
     def _files(self, letter_id: str) -> dict[str, bytes]:
         return dict(
@@ -230,8 +253,9 @@ class SqliteScientistStore:
         """Keep a verified result once; False when one is here already (it stays)."""
         with self._change() as db:
             added = db.execute(
-                "INSERT OR IGNORE INTO result VALUES (?, ?, ?)",
-                (job_id, json.dumps(result.release), result.received_at),
+                "INSERT OR IGNORE INTO result (job_id, release, received_at, receipt) "
+                "VALUES (?, ?, ?, ?)",
+                (job_id, json.dumps(result.release), result.received_at, result.receipt),
             )
             if added.rowcount == 0:
                 return False
@@ -249,15 +273,26 @@ class SqliteScientistStore:
 
     def result(self, job_id: str) -> ResultRow | None:
         """The verified result of a job, or None."""
-        rows = self._rows("SELECT release, received_at FROM result WHERE job_id = ?", job_id)
+        rows = self._rows(
+            "SELECT release, received_at, receipt FROM result WHERE job_id = ?", job_id
+        )
         if not rows:
             return None
         outputs = self._rows(
             "SELECT name, data FROM output WHERE job_id = ? ORDER BY rowid", job_id
         )
-        release, received_at = rows[0]
+        release, received_at, receipt = rows[0]
         return ResultRow(
-            release=json.loads(release), outputs=dict(outputs), received_at=received_at
+            release=json.loads(release),
+            outputs=dict(outputs),
+            received_at=received_at,
+            receipt=receipt,
+        )
+
+    def receipts(self) -> list[tuple[bytes, float]]:
+        """Every receipt that is kept here, oldest first, with the time it came."""
+        return self._rows(
+            "SELECT receipt, received_at FROM result WHERE receipt <> x'' ORDER BY received_at"
         )
 
     def quarantine(self, *, sender: str, job_id: str, problem: str, at: float) -> None:

@@ -8,6 +8,7 @@ METHODS = ("GET", "PUT", "POST", "DELETE")
 ROUTES = (
     "/healthz", "/readyz", "/v1/challenge", "/v1/register", "/v1/login", "/v1/identities/{name}",
     "/v1/handovers/{name}", "/v1/profile", "/v1/profiles", "/v1/card", "/v1/cards/{domain}",
+    "/v1/heads/{domain}",
     "/v1/admitted", "/v1/admitted/{sender}", "/v1/tickets/{hash}", "/v1/redeem",
     "/v1/mailboxes/{recipient}/{id}", "/v1/mailbox", "/v1/blobs", "/v1/blobs/{address}/{index}",
     "/v1/blobs/{owner}/{address}", "/v1/blobs/{owner}/{address}/{index}",

@@ -66,6 +66,14 @@ SANDBOX_LAYER = Metric(
     text="1 when the probe saw that wall stand.",
     labels={"layer": LAYERS},
 )
+CHARGED_WAIT = Metric(
+    name="darkroom_charged_jobs_wait",
+    kind="gauge",
+    text="1 while jobs on private footage wait, since the state may not be the newest.",
+)
+EPOCH = Metric(
+    name="darkroom_epoch", kind="gauge", text="1, and one more after each restore from a backup."
+)
 OUTBOX = Metric(
     name="darkroom_outbox_letters", kind="gauge", text="Letters that wait to be delivered."
 )
@@ -120,6 +128,6 @@ JOBS_METERED = Metric(
 
 NODE = (
     *EVERYWHERE, *LINK, JOBS, OLDEST_JOB, JOB_EVENTS, SHARD_SECONDS, SHARDS, WORKER_LOSSES,
-    SANDBOX_ERRORS, SANDBOX_FIT, SANDBOX_LAYER, OUTBOX, OUTBOX_AGE, GIVEN_UP, QUARANTINED, LEDGER, TRANSACTION,
+    SANDBOX_ERRORS, SANDBOX_FIT, SANDBOX_LAYER, CHARGED_WAIT, EPOCH, OUTBOX, OUTBOX_AGE, GIVEN_UP, QUARANTINED, LEDGER, TRANSACTION,
     STORE_ERRORS, FOOTAGE_ERRORS, POLICY_VERSION, POLICY_AGE, DATASETS, JOB_JOULES, JOBS_METERED,
 )  # fmt: skip

@@ -7,7 +7,7 @@ PROCESSES = ("node", "gateway", "ingest", "owner")
 DIRECTIONS = ("in", "out", "bounced")
 ERRORS = (
     "unreachable", "quota", "too-large", "trust", "envelope", "state", "unknown-name",
-    "name-taken", "spec", "input", "denied", "data", "isolation", "worker-lost", "login",
+    "name-taken", "spec", "input", "denied", "data", "isolation", "worker-lost", "login", "fork",
 )  # fmt: skip
 
 RESIDENT = Metric(

@@ -13,7 +13,7 @@ from pathlib import Path
 from darkroom.errors import StateError
 
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 VERSION_1 = """
 CREATE TABLE identities (
   name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, role TEXT NOT NULL,
@@ -61,6 +61,14 @@ VERSION_2 = """
 CREATE TABLE handovers (
   name TEXT PRIMARY KEY, chain TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
+VERSION_3 = """
+CREATE TABLE heads (
+  domain TEXT NOT NULL, number INTEGER NOT NULL, at REAL NOT NULL, statement TEXT NOT NULL,
+  PRIMARY KEY (domain, number)) STRICT, WITHOUT ROWID;
+CREATE TABLE head_forks (
+  domain TEXT NOT NULL, at REAL NOT NULL, held TEXT NOT NULL, refused TEXT NOT NULL,
+  PRIMARY KEY (domain, refused)) STRICT, WITHOUT ROWID;
+"""
 
 
 class Database:
@@ -93,7 +101,7 @@ class Database:
         run("PRAGMA cache_size=-4096")  # 4 MiB: the gateway is small on purpose
         version = run("PRAGMA user_version").fetchone()[0]
         if version < SCHEMA_VERSION:
-            steps = "".join((VERSION_1, VERSION_2)[version:])
+            steps = "".join((VERSION_1, VERSION_2, VERSION_3)[version:])
             script = f"BEGIN;{steps}PRAGMA user_version={SCHEMA_VERSION};COMMIT;"
             self._connection.executescript(script)
         elif version != SCHEMA_VERSION:

@@ -116,7 +116,8 @@ class SqliteDirectory:
             gone = run.execute("DELETE FROM identities WHERE name = ?", (name,)).rowcount
             run.execute("DELETE FROM handovers WHERE name = ?", (name,))
             run.execute("DELETE FROM profiles WHERE domain = ?", (name,))
-            run.execute("DELETE FROM cards WHERE domain = ?", (name,))
+            for table in ("cards", "heads", "head_forks"):
+                run.execute(f"DELETE FROM {table} WHERE domain = ?", (name,))  # noqa: S608 - our own table names
             for table in ("admitted", "tickets", "parcels"):
                 run.execute(f"DELETE FROM {table} WHERE recipient = ?", (name,))  # noqa: S608 - our own table names
             # Whoever claims the name next was admitted by nobody and has sent nothing.

@@ -7,20 +7,20 @@ is imported when the first record is written, since that takes seconds.
 
 import json
 import logging
-import subprocess
-import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 
-from darkroom.errors import DarkroomError, ModelRefusedError, StateError, UnreachableError
-from darkroom.ports import RunRecord
+from darkroom.adapters.mlflow import stale
+from darkroom.adapters.mlflow.tflite import save
+from darkroom.errors import DarkroomError, StateError, UnreachableError
+from darkroom.run_log import RunRecord
 
 
 if TYPE_CHECKING:
@@ -35,12 +35,10 @@ TRAINING = "workflowType=machine_learning"  # else the web page shows what is fo
 CURRENT_USER = "/api/2.0/mlflow/users/current"
 ANSWER_SECONDS = 5.0
 REQUEST_SECONDS = 60
-DESCRIBE_SECONDS = 120
 DIGEST_LENGTH = 36  # MLflow's limit for the digest of a dataset
 BATCH_METRICS = 1000
 BATCH_TAGS = 100
 NOISY = ("mlflow", "alembic", "urllib3.connectionpool")
-MODEL_CODE = Path(__file__).with_name("mlflow_tflite_model.py")
 
 
 class MlflowRunLog:
@@ -62,6 +60,33 @@ class MlflowRunLog:
             experiment = self._experiment(record.experiment)
             parent = self._write(record, experiment, parent="")
             return self._address(experiment, parent)
+
+    def registered(self, key: str, name: str) -> str:
+        """The version of a registered model that a record became; "" where there is none.
+
+        Raises:
+            UnreachableError: the server does not answer; ask again.
+            StateError: it answers and refuses.
+        """
+        self._require_answer()
+        with _quiet(), _foreign(self._uri):
+            versions = self._connect().search_model_versions(f"name = '{name}'")
+            return next((str(v.version) for v in versions if v.tags.get(KEY) == key), "")
+
+    def mark_stale(
+        self, keys: Collection[str], *, models: Collection[str], tags: Mapping[str, str]
+    ) -> None:
+        """Tag what came from footage that was forgotten. Again changes nothing.
+
+        Raises:
+            UnreachableError: the server does not answer; tell it again.
+            StateError: it answers and refuses.
+        """
+        self._require_answer()
+        with _quiet(), _foreign(self._uri):
+            client = self._connect()
+            stale.mark_runs(client, KEY, keys, tags)
+            stale.mark_models(client, models, tags)
 
     def describe(self) -> str:
         """One line for people: where it is."""
@@ -212,29 +237,46 @@ class MlflowRunLog:
         client = self._connect()
         name = _model_name(record.name)
         tags = {KEY: record.key, "domain": model["domain"], "digest": model["digest"]}
-        if self._has_model(experiment, record.key):
+        tags |= {"privacy": record.tags["privacy"], **model.get("tags", {})}
+        if known := self._model_of(experiment, record.key):
+            self._register(known, run_id, model.get("register", ""), tags)
             return
         logged = client.create_logged_model(
             experiment,
             name=name,
             source_run_id=run_id,
-            tags={**tags, "privacy": record.tags["privacy"]},
+            tags=tags,
             model_type="detector",
         )
         with tempfile.TemporaryDirectory(prefix="darkroom-model-") as folder:
             place = Path(folder) / "model"
-            _save_model(place, model, run_id=run_id, model_id=logged.model_id)
+            save(place, model, run_id=run_id, model_id=logged.model_id)
+            _write_tree(place, model.get("files", {}))
             client.log_model_artifacts(logged.model_id, str(place))
         client.finalize_logged_model(logged.model_id, "READY")
         from mlflow.entities import LoggedModelOutput
 
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        self._register(logged.model_id, run_id, model.get("register", ""), tags)
 
-    def _has_model(self, experiment: str, key: str) -> bool:
+    def _model_of(self, experiment: str, key: str) -> str:
+        """The id of the logged model of a record that is complete, or ""."""
         found = self._connect().search_logged_models(
             [experiment], filter_string=f"tags.`{KEY}` = '{key}'"
         )
-        return any(str(m.status).endswith("READY") for m in found)
+        return next((m.model_id for m in found if str(m.status).endswith("READY")), "")
+
+    def _register(self, model_id: str, run_id: str, name: str, tags: dict[str, str]) -> None:
+        """A version of a registered model, with the tags of the logged one; once."""
+        if not name:
+            return
+        client = self._connect()
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name)
+        versions = client.search_model_versions(f"name = '{name}'")
+        if not any(version.tags.get(KEY) == tags[KEY] for version in versions):
+            where = client.get_logged_model(model_id).artifact_location
+            client.create_model_version(name, where, run_id, tags=tags, model_id=model_id)
 
     def _address(self, experiment: str, run_id: str) -> str:
         if self._uri.startswith("http"):
@@ -274,57 +316,6 @@ def _write_tree(folder: Path, files: Mapping[str, bytes]) -> None:
 def _model_name(name: str) -> str:
     """MLflow refuses `/ : . % " '` in the names of models."""
     return "".join(c if c.isalnum() or c in "-_ " else "-" for c in name)[:200]
-
-
-def _save_model(place: Path, model: Mapping[str, Any], *, run_id: str, model_id: str) -> None:
-    from mlflow.models import Model
-    from mlflow.pyfunc import save_model
-
-    with tempfile.TemporaryDirectory(prefix="darkroom-weights-") as folder:
-        weights = Path(folder) / f"model.{model['format']}"
-        weights.write_bytes(model["data"])
-        if model["format"] != "tflite":
-            raise ModelRefusedError(
-                f"a model of format {model['format']} cannot be logged as a model",
-                next_step="release a TFLite file; others are kept as files of the run",
-            )
-        signature = _signature(weights)
-        save_model(
-            str(place),
-            python_model=str(MODEL_CODE),
-            artifacts={"weights": str(weights)},
-            signature=signature,
-            mlflow_model=Model(run_id=run_id, model_id=model_id),
-            pip_requirements=["ai-edge-litert", "numpy<2"],
-            metadata={"digest": model["digest"], "domain": model["domain"]},
-        )
-
-
-def _signature(weights: Path) -> Any:  # noqa: ANN401  # mlflow.models.ModelSignature
-    """From the file itself, read in a process of its own: the file is a stranger's."""
-    import numpy as np
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
-
-    try:
-        done = subprocess.run(
-            [sys.executable, "-I", str(MODEL_CODE), str(weights)],
-            capture_output=True,
-            timeout=DESCRIBE_SECONDS,
-            check=True,
-            env={},
-        )
-        facts = json.loads(done.stdout)
-    except (subprocess.SubprocessError, OSError, ValueError) as error:
-        raise ModelRefusedError(
-            "the interpreter does not accept the released model",
-            next_step="export it again inside the job and try it there",
-        ) from error
-    schemas = [
-        Schema([TensorSpec(np.dtype(t["dtype"]), tuple(t["shape"]), t["name"]) for t in tensors])
-        for tensors in (facts["inputs"], facts["outputs"])
-    ]
-    return ModelSignature(inputs=schemas[0], outputs=schemas[1])
 
 
 @contextmanager
