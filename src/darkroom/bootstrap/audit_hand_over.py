@@ -12,10 +12,11 @@ def hand_over(stack: LocalStack, domain: str, scientist: str, folder: Path) -> N
     shutil.rmtree(folder, ignore_errors=True)
     (folder / IDENTITIES).mkdir(parents=True)
     plan = stack.plan
-    stack.command("audit", "export", "--state", plan.node_state(domain), folder / LOG)
+    stack.command("receipt", "export", folder / RECEIPTS, home=plan.home(scientist))
     stack.command("audit", "heads", "--gateway", stack.gateway, "--domain", domain,
                   "--keys", plan.home(scientist), folder / HEADS)  # fmt: skip
-    stack.command("receipt", "export", folder / RECEIPTS, home=plan.home(scientist))
+    # The log last: of a domain at work, an older one would miss what others already vouch for.
+    stack.command("audit", "export", "--state", plan.node_state(domain), folder / LOG)
     for each in plan.domains:
         states = (plan.node_state(each.name), plan.owner_state(each.name))
         for name, state in zip((each.name, f"{each.name}-owner"), states, strict=True):
