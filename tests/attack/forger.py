@@ -6,7 +6,7 @@ the file fits itself; all that is out of reach is what others hold, and signatur
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom.model.audit_entry import AuditEntry, detail_digest
@@ -58,10 +58,10 @@ def thorough(path: Path, change: Change, *, heads: bool = False) -> None:
     made, tree = [], Frontier()
     nodes: list[tuple[int, int, bytes]] = []
     for number, entry in enumerate(change([row.entry for row in rows(path)]), 1):
-        anew = replace(entry, number=number)
+        anew = entry._replace(number=number)
         if anew.detail is not None and anew.salt is not None:
             digest = detail_digest(bytes.fromhex(anew.salt), anew.detail).hex()
-            anew = replace(anew, digest=digest)
+            anew = anew._replace(digest=digest)
         tree, done = tree.append(anew.leaf)
         nodes += [(level, number - 1 >> level, node) for level, node in enumerate(done) if level]
         made.append(Row(anew, anew.leaf))

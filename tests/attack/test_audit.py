@@ -6,7 +6,7 @@ what the gateway was shown, or one receipt; the domain cannot take those back.
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -94,7 +94,7 @@ def edited(number: int):
     def change(entries):
         entry = entries[number - 1]
         detail = detail_text({**json.loads(entry.detail), "by": "mallory"})
-        return [*entries[: number - 1], replace(entry, detail=detail), *entries[number:]]
+        return [*entries[: number - 1], entry._replace(detail=detail), *entries[number:]]
 
     return change
 
@@ -109,7 +109,7 @@ def swapped(number: int):
 
     def change(entries):
         a, b = entries[number - 1 : number + 1]
-        one, other = replace(b, number=a.number), replace(a, number=b.number)
+        one, other = b._replace(number=a.number), a._replace(number=b.number)
         return [*entries[: number - 1], one, other, *entries[number + 1 :]]
 
     return change
@@ -253,7 +253,7 @@ def test_an_export_is_judged_like_the_file(scene, way, tmp_path):
 @pytest.mark.attack("T20", control="on")
 def test_an_erasure_without_an_entry_is_a_hole(scene):
     def gone(entries):
-        bare = replace(entries[4], detail=None, salt=None)
+        bare = entries[4]._replace(detail=None, salt=None)
         return [*entries[:4], bare, *entries[5:]]
 
     thorough(scene.path, gone)

@@ -59,8 +59,8 @@ def test_erasing_leaves_the_leaf():
     assert entry().bare().leaf == entry().leaf
     assert entry().is_whole
     assert entry().bare().is_whole
-    assert not replace(entry(), detail="{}").is_whole
-    assert not replace(entry(), salt=bytes(16).hex()).is_whole
+    assert not entry()._replace(detail="{}").is_whole
+    assert not entry()._replace(salt=bytes(16).hex()).is_whole
 
 
 @pytest.mark.parametrize(

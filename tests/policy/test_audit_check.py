@@ -1,7 +1,5 @@
 """The walk over a log names the first entry in doubt, whatever was done to it."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,7 +58,7 @@ def test_a_whole_log_is_whole():
 )
 def test_an_edit_is_that_entry(changed):
     entries = log()
-    edited = [*entries[:6], replace(entries[6], **changed), *entries[7:]]
+    edited = [*entries[:6], entries[6]._replace(**changed), *entries[7:]]
     found = walk(edited, head(entries, 12), kept=entries)
     assert first(found).entry == 7
     assert "entry 7 was changed" in first(found).what
