@@ -1,6 +1,6 @@
-"""Put executed notebooks into the gallery: `python docs/gallery/make.py build/demo/notebooks`.
+"""Put executed notebooks into the gallery: `python docs/gallery/make.py build/demo/notebooks [NAME.ipynb …]`.
 
-Synthetic data only. What papermill adds (paths, times, the injected cell) is taken out, and a
+Those that are there already are made anew, unless some are named. Synthetic data only. What papermill adds (paths, times, the injected cell) is taken out, and a
 notebook that still names a path of this machine is refused.
 """
 
@@ -44,8 +44,8 @@ def cleaned(path: Path) -> str:
 
 def main() -> None:
     """Clean all, then write all."""
-    source = Path(sys.argv[1])
-    pages = {path.name: cleaned(path) for path in sorted(source.glob("*.ipynb"))}
+    source, names = Path(sys.argv[1]), sys.argv[2:] or [p.name for p in HERE.glob("*.ipynb")]
+    pages = {name: cleaned(source / name) for name in sorted(names)}
     for name, text in pages.items():
         (HERE / name).write_text(text + "\n", encoding="utf-8")
         print(f"{name}: {len(text) // 1000} kB")

@@ -92,7 +92,7 @@ def verify(
         if known.identities and not (found or verdict.vouched):
             found.append(Finding(1, f"no head that {material.domain} signed vouches for any of it"))
         notes = [*judge.notes, *verdict.notes]
-        if receipts is not None:
+        if receipts is not None and not found:  # of a damaged log not all was read
             notes.append(unseen(material.domain, released, judge.shown))
         return Report(
             domain=material.domain,

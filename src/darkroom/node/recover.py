@@ -34,6 +34,6 @@ def sweep(*, store: NodeStore, shelf: CodeShelf, disclosure: Disclosure) -> None
     with store.transaction():  # one moment: a release must not fall between the two looks
         paths = {path for out in store.outgoing() for path in out.files.values()}
         alive = store.jobs(*(state for state in OWNERS if state not in FINAL))
-    shown = {Path(path).parts[1] for path in paths}
+    shown = {parts[1] for path in paths if len(parts := Path(path).parts) > 1}
     shelf.sweep({record.code_digest for record in alive} | {f"sha256:{s}" for s in shown})
     disclosure.sweep({record.job_id for record in alive} | shown)
