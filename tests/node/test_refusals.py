@@ -5,6 +5,7 @@ import secrets
 
 import pytest
 
+from darkroom.node import refusals
 from darkroom.node.refusals import LEFT_OUT, TOLD_ONE_BY_ONE
 from darkroom.post import Delivery
 from tests.node.test_enrol import ask
@@ -54,6 +55,7 @@ def test_the_first_refusals_of_a_day_are_told_and_the_others_counted(village, re
     village.poll()
     (said,) = left_out(village)
     assert said["sender"] == "alice"
+    assert said["what"] == "refused letters"
     assert said["count"] == MANY + 1 - TOLD_ONE_BY_ONE
     village.poll()
     assert len(left_out(village)) == 1
@@ -61,6 +63,29 @@ def test_the_first_refusals_of_a_day_are_told_and_the_others_counted(village, re
     refused(village.alice)
     village.settle()
     assert village.store.audit_size() == before + TOLD_ONE_BY_ONE + 3
+
+
+def test_of_denied_jobs_so_many_are_kept_a_day_and_all_are_told(village, monkeypatch):
+    monkeypatch.setattr(refusals, "DENIED_ONE_BY_ONE", 2)
+    village.in_force()
+    jobs = [village.submitted(dataset="garage") for _ in range(4)]
+    size = village.store.audit_size()
+
+    kept = [village.store.job(job.job_id) for job in jobs]
+    assert [record and record.state for record in kept] == ["rejected", "rejected", None, None]
+    said = [village.alice.letters("job.state", job.job_id)[-1].body for job in jobs]
+    assert {"rejected"} == {body["state"] for body in said}
+    assert said[0]["reasons"] == said[3]["reasons"]
+
+    assert village.state_of(village.submitted().job_id) == "screened"  # a good one is not kept out
+    village.clock.forward(A_DAY)
+    village.poll()
+    (left,) = left_out(village)
+    assert (left["sender"], left["what"], left["count"]) == ("alice", "denied jobs", 2)
+    assert village.store.audit_size() > size
+    assert village.submitted(dataset="garage").job_id in {
+        record.job_id for record in village.store.jobs("rejected")
+    }
 
 
 def test_names_that_a_gateway_makes_up_share_one_count(village):

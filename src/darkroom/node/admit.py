@@ -207,17 +207,12 @@ class Admission:
         if not isinstance(job_id, str) or not JOB_ID.fullmatch(job_id):
             return
         if self._store.job(job_id) is None:
-            self._journal.tell(
-                "job.state",
-                letter.sender,
-                {
-                    "job_id": job_id,
-                    "state": "rejected",
-                    "reasons": list(against),
-                    "seq": 1,
-                    "shards": [0, 0],
-                },
-            )
+            self._tell_rejected(letter.sender, job_id, against)
+
+    def _tell_rejected(self, sender: str, job_id: str, against: tuple[str, ...]) -> None:
+        """A job that is not kept ended as the others do, for who sent it."""
+        state = {"job_id": job_id, "state": "rejected", "reasons": list(against)}
+        self._journal.tell("job.state", sender, {**state, "seq": 1, "shards": [0, 0]})
 
     def _again(self, known: JobRecord, letter: Letter) -> None:
         """The same submission twice is one job; somebody else's id is not told apart."""
@@ -237,6 +232,9 @@ class Admission:
             self._refuse_unread(letter, verdict.reasons)
             return
         verdict = self._reserved(request, verdict)
+        if verdict.decision == "deny" and not self._journal.keeps_denied(letter.sender):
+            self._tell_rejected(letter.sender, request.job_id, verdict.reasons)
+            return
         record = self._journal.open(
             JobRecord(
                 request=request,

@@ -204,6 +204,10 @@ class Journal:
         self.note(event, job_id, **detail)
         return True
 
+    def keeps_denied(self, submitter: str) -> bool:
+        """Count a job that was denied; False when so many of theirs were that it is not kept."""
+        return self._refusals.tells_denied(submitter)
+
     def close_day(self) -> None:
         """Note how many refusals of a day that is over were only counted."""
         with self._store.transaction():

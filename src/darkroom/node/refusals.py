@@ -11,8 +11,10 @@ from darkroom.ports import Clock
 
 
 TOLD_ONE_BY_ONE = 32  # of one sender and day
+DENIED_ONE_BY_ONE = 1_000  # jobs that the rules deny: a replay of other rules asks about each
 LEFT_OUT = "refusals-left-out"  # the event that tells how many more there were
 _FACT = "refused"
+_DENIED = " denied"  # no name has a space
 
 
 class Refusals:
@@ -23,18 +25,25 @@ class Refusals:
         self._clock = clock
 
     def tells(self, sender: str) -> bool:
-        """Count one more; whether it is told by itself.
+        """Count one more refused letter; whether it is told by itself.
 
         Args:
             sender: as the gateway names them; who is not pinned here counts as one with all
                 others who are not, for names cost nothing.
         """
+        name = sender if self._store.get(sender) is not None else ""
+        return self._count(name) <= TOLD_ONE_BY_ONE
+
+    def tells_denied(self, sender: str) -> bool:
+        """Count one more job that was denied; whether it is kept and told by itself."""
+        return self._count(sender + _DENIED) <= DENIED_ONE_BY_ONE
+
+    def _count(self, name: str) -> int:
         self.close_day()
         counts = self._counts()
-        name = sender if self._store.get(sender) is not None else ""
         counts[name] = counts.get(name, 0) + 1
         self._store.set_fact(_FACT, {"day": self._today(), "counts": counts})
-        return counts[name] <= TOLD_ONE_BY_ONE
+        return counts[name]
 
     def close_day(self) -> None:
         """Once a day is over: one entry for each sender of whom not everything was told."""
@@ -43,8 +52,11 @@ class Refusals:
             return
         day = dt.date.fromordinal(_EPOCH + fact["day"]).isoformat()
         for name, count in sorted(fact["counts"].items()):
-            if (more := count - TOLD_ONE_BY_ONE) > 0:
-                said = {"sender": name or "not enrolled", "day": day, "count": more}
+            denied = name.endswith(_DENIED)
+            if (more := count - (DENIED_ONE_BY_ONE if denied else TOLD_ONE_BY_ONE)) > 0:
+                sender = name.removesuffix(_DENIED) or "not enrolled"
+                what = "denied jobs" if denied else "refused letters"
+                said = {"sender": sender, "day": day, "count": more, "what": what}
                 self._store.add_event(self._clock.now(), LEFT_OUT, "", said)
         self._store.set_fact(_FACT, None)
 
