@@ -11,6 +11,7 @@ from darkroom.errors import (
     StateError,
     TrustError,
     UnknownNameError,
+    UnreachableError,
 )
 from darkroom.model.amount import Amount
 from darkroom.model.budget import Budget
@@ -64,6 +65,24 @@ def test_a_verified_result_becomes_a_data_frame(sent):
     assert frame.to_dict("list") == {"camera": ["cam1", "cam2"], "n": [7, 1]}
     assert submission.results["north"].approved_by == "olga"
     assert submission.results.table("counts").columns[0] == "domain"
+    assert submission.finished
+
+
+@pytest.mark.parametrize("trouble", [UnreachableError, StateError])
+def test_waiting_goes_on_while_the_gateway_is_away_or_its_disk_is_full(sent, trouble):
+    bench, submission, request, _ = sent
+    tries = []
+
+    def answers() -> None:
+        tries.append(1)
+        if len(tries) <= 2:
+            raise trouble("the gateway cannot", next_step="later")
+        bench.domains["north"].release(request, {"counts": TABLE})
+
+    bench.exchange.meanwhile.append(answers)
+    submission.wait()
+
+    assert len(tries) == 3
     assert submission.finished
 
 

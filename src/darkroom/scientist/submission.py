@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from darkroom.errors import UnreachableError
+from darkroom.errors import StateError, UnreachableError
 from darkroom.model.dsse import to_envelope
 from darkroom.model.message import one_line, require_words
 from darkroom.model.submitted import JobRow, SubmissionRow
@@ -257,7 +257,7 @@ def wait_for(
                 session.collector.flush()
                 session.collector.collect(wait=min(POLL_SECONDS, left))
                 note = ""
-            except UnreachableError as error:
+            except (UnreachableError, StateError) as error:  # away, or its disk is full
                 note = f"{error.message}: waiting for it; nothing is lost"
                 session.pause(min(RETRY_SECONDS, left))
 
