@@ -266,6 +266,46 @@ def test_a_record_survives_the_spool():
     assert decode_record(encode_record(record)) == record
 
 
+def tags_what_is_stale(uri, client, experiment_name):
+    """The run, its parent, the logged model, and each version of it by whomever registered."""
+    data = zlib.decompress(base64.b64decode(TINY_TFLITE))
+    digest, other = "sha256:" + "5" * 64, "sha256:" + "6" * 64
+    log = MlflowRunLog(uri)
+    for key, sha256, name in (("bad", digest, "crowd"), ("good", other, "lone")):
+        model = {
+            "name": "detector", "domain": "south", "format": "tflite", "digest": sha256,
+            "data": data, "input_shape": None, "register": name,
+        }  # fmt: skip
+        children = (
+            replace(a_record().children[0], key=f"{key}-south", experiment=experiment_name),
+        )
+        log.write(a_record(key=key, experiment=experiment_name, model=model, children=children))
+    here = [client.get_experiment_by_name(experiment_name).experiment_id]
+    (made,) = client.search_logged_models(here, filter_string=f"tags.digest = '{digest}'")
+    client.create_registered_model("theirs")  # somebody else builds on it
+    client.create_model_version(
+        "theirs",
+        made.artifact_location,
+        tags={"digest": digest},
+        model_id=made.model_id if uri.startswith("http") else None,  # a server wants to know it
+    )
+
+    tags = {"stale": "true", "stale.reason": "footage was forgotten"}
+    for _ in range(2):
+        log.mark_stale(["bad", "bad-south", "never-written"], models=[digest], tags=tags)
+
+    runs = {r.data.tags["darkroom.key"]: r.data.tags for r in runs_of(client, experiment_name)}
+    for key in ("bad", "bad-south"):
+        assert {name: runs[key][name] for name in tags} == tags
+    for key in ("good", "good-south"):
+        assert "stale" not in runs[key]
+    for name, marked in (("crowd", True), ("theirs", True), ("lone", False)):
+        (version,) = client.search_model_versions(f"name = '{name}'")
+        assert ("stale" in version.tags) is marked
+    logged = client.search_logged_models(here)
+    assert {m.tags["digest"]: "stale" in m.tags for m in logged} == {digest: True, other: False}
+
+
 # --------------------------------------------------------------------------- a real server
 
 
@@ -337,6 +377,7 @@ def test_a_real_server_that_is_down_and_then_up(server_plan):
         paths = [f.path for f in client.list_artifacts(child.info.run_id, "tables")]
         assert paths == ["tables/counts.json"]
         assert MlflowRunLog(uri).write(a_record()) == address
+        tags_what_is_stale(uri, client, "forgotten")
     finally:
         stop(process)
 
@@ -345,36 +386,7 @@ def test_a_real_server_that_is_down_and_then_up(server_plan):
 
 
 def test_what_came_from_forgotten_footage_is_tagged_and_nothing_else(store, client, artifacts):
-    """The run, its parent, the logged model, and each version of it by whomever registered."""
-    data = zlib.decompress(base64.b64decode(TINY_TFLITE))
-    digest, other = "sha256:" + "5" * 64, "sha256:" + "6" * 64
-    log = MlflowRunLog(store)
-    for key, sha256, name in (("bad", digest, "crowd"), ("good", other, "lone")):
-        model = {
-            "name": "detector", "domain": "south", "format": "tflite", "digest": sha256,
-            "data": data, "input_shape": None, "register": name,
-        }  # fmt: skip
-        children = (replace(a_record().children[0], key=f"{key}-south", experiment=artifacts),)
-        log.write(a_record(key=key, experiment=artifacts, model=model, children=children))
-    (made,) = client.search_model_versions("name = 'crowd'")
-    client.create_registered_model("theirs")  # somebody else builds on it
-    client.create_model_version("theirs", made.source, tags={"digest": digest})
-
-    tags = {"stale": "true", "stale.reason": "footage was forgotten"}
-    for _ in range(2):
-        log.mark_stale(["bad", "bad-south", "never-written"], models=[digest], tags=tags)
-
-    runs = {r.data.tags["darkroom.key"]: r.data.tags for r in runs_of(client, artifacts)}
-    for key in ("bad", "bad-south"):
-        assert {name: runs[key][name] for name in tags} == tags
-    for key in ("good", "good-south"):
-        assert "stale" not in runs[key]
-    for name, marked in (("crowd", True), ("theirs", True), ("lone", False)):
-        (version,) = client.search_model_versions(f"name = '{name}'")
-        assert ("stale" in version.tags) is marked
-    experiment = client.get_experiment_by_name(artifacts)
-    logged = client.search_logged_models([experiment.experiment_id])
-    assert {m.tags["digest"]: "stale" in m.tags for m in logged} == {digest: True, other: False}
+    tags_what_is_stale(store, client, artifacts)
 
 
 def test_a_server_that_is_away_is_told_later():
