@@ -1,10 +1,11 @@
 """The outbox: in order, again until it is there, and never twice."""
 
+import errno
 import secrets
 
 import pytest
 
-from darkroom.errors import EnvelopeError, StateError, UnreachableError
+from darkroom.errors import EnvelopeError, StateError, UnknownNameError, UnreachableError
 from darkroom.model.letter import Letter
 from darkroom.model.outgoing import Outgoing
 from darkroom.post import codec
@@ -67,22 +68,51 @@ def test_letters_to_one_recipient_keep_their_order(village):
     assert states == ["screened", "approved", "running", "produced", "released"]
 
 
-def test_a_gateway_whose_disk_is_full_loses_no_letter(village, monkeypatch):
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        StateError("the gateway's store failed: SQLITE_FULL", next_step="make room"),
+        UnknownNameError("nobody is registered here as olga", next_step="enrol"),
+        OSError(errno.EIO, "the disk cannot be read"),
+    ],
+    ids=["the gateway's disk is full", "the owner comes later", "a disk that rests"],
+)
+def test_a_letter_waits_for_what_passes(village, monkeypatch, trouble):
     village.in_force()
-    plain, full = type(village.node.service._sender._post).send, True
+    plain, lasts = type(village.node.service._sender._post).send, True
 
     def send(self, letter, **more):
-        if full and letter.sender == "north":
-            raise StateError("the gateway's store failed: SQLITE_FULL", next_step="make room")
+        if lasts and letter.sender == "north" and letter.recipient == "olga":
+            raise trouble
         plain(self, letter, **more)
 
     monkeypatch.setattr(type(village.node.service._sender._post), "send", send)
     request = village.submitted()
     assert village.store.given_up() == []
 
-    full = False
+    lasts = False
     village.clock.forward(300)
     village.settle()
+    assert len(village.owner.letters("review.request", request.job_id)) == 1
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [UnknownNameError("nobody is registered here as alice", next_step="-"), FileNotFoundError()],
+)
+def test_a_letter_does_not_wait_for_what_never_comes(village, monkeypatch, trouble):
+    village.in_force()
+    plain = type(village.node.service._sender._post).send
+
+    def send(self, letter, **more):
+        if letter.sender == "north" and letter.recipient == "alice":
+            raise trouble
+        plain(self, letter, **more)
+
+    monkeypatch.setattr(type(village.node.service._sender._post), "send", send)
+    request = village.submitted()
+
+    assert {o.letter.recipient for o in village.store.given_up()} == {"alice"}
     assert len(village.owner.letters("review.request", request.job_id)) == 1
 
 

@@ -7,7 +7,13 @@ doubles nothing.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from darkroom.errors import DarkroomError, QuotaError, StateError, UnreachableError
+from darkroom.errors import (
+    DarkroomError,
+    QuotaError,
+    StateError,
+    UnknownNameError,
+    UnreachableError,
+)
 from darkroom.model.outgoing import Outgoing
 from darkroom.node.journal import Journal
 from darkroom.node.store import NodeStore
@@ -17,6 +23,7 @@ from darkroom.post.invitation import Invitation
 from darkroom.post.signed_anew import signed_anew
 
 
+NO_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 LONGEST_PAUSE = 300.0
 
 
@@ -95,15 +102,26 @@ class Sender:
             self._post.send(replace(anew, attachments=attachments, sent_at=now))
         except UnreachableError:
             raise
-        except (QuotaError, StateError):  # a mailbox or a disk is full: not this letter's fault
-            pause = min(LONGEST_PAUSE, 2.0**outgoing.tries)
-            self._store.postpone(letter.id, self._clock.now() + pause)
-            return pause
         except (DarkroomError, OSError) as error:
+            if self._may_pass(error, letter.recipient):
+                pause = min(LONGEST_PAUSE, 2.0**outgoing.tries)
+                self._store.postpone(letter.id, self._clock.now() + pause)
+                return pause
             self._give_up(outgoing, error)
             return None
         self._store.delivered(letter.id)
         return None
+
+    def _may_pass(self, error: Exception, recipient: str) -> bool:
+        """Whether it is not this letter's fault."""
+        match error:
+            case QuotaError() | StateError():  # a mailbox or a disk is full
+                return True
+            case UnknownNameError():  # the owner of a new domain may come after its node
+                return recipient == self._journal.owner
+            case OSError():  # a disk that cannot be read now; what is no file stays none
+                return not isinstance(error, NO_FILE)
+        return False
 
     def _give_up(self, outgoing: Outgoing, error: Exception) -> None:
         why = error.message if isinstance(error, DarkroomError) else type(error).__name__
