@@ -33,9 +33,11 @@ def head(entries: list[AuditEntry], size: int, epoch: int = 1, ledger: int = 0) 
     )  # fmt: skip
 
 
-def walk(entries, *heads, kept=None):
+def walk(entries, *heads, kept=None, generations=None):
     leaves = [e.leaf for e in kept or entries]
-    return check(zip(entries, leaves, strict=True), heads, chain=CHAINS.get)
+    return check(
+        zip(entries, leaves, strict=True), heads, chain=CHAINS.get, generations=generations
+    )
 
 
 def first(verdict):
@@ -142,11 +144,25 @@ def test_what_tells_of_an_erasure_is_never_erased_whoever_tells_of_that(event):
 def test_what_a_restore_gave_up_is_told_and_is_no_fork():
     entries = log(8)
     opened = [*entries[:5], entry(6, "epoch-opened", epoch=2), entry(7, n=-7)]
-    second = head(opened, 7, epoch=2)
-    found = walk(opened, head(entries, 4), head(entries, 6), head(entries, 8), second)
+    heads = [head(entries, 4), head(entries, 6), head(entries, 8), head(opened, 7, epoch=2)]
+    *firsts, second = heads
+    found = walk(opened, *heads, generations={**dict.fromkeys(firsts, -1), second: 0})
     assert found.findings == ()
     assert found.epoch == 2
     assert found.notes == ("entries 6 to 8 of epoch 1 were lost when a backup was restored",)
+
+    for keys in (None, dict.fromkeys(heads, 0), {**dict.fromkeys(firsts, 0), second: -1},
+                 dict.fromkeys(firsts, 0)):  # fmt: skip
+        found = walk(opened, *heads, generations=keys)
+        assert first(found).entry == 5, "only later keys can have restored"
+
+
+def test_a_head_by_keys_that_were_given_up_vouches_for_nothing_and_shows_a_fork():
+    entries = log()
+    found = walk(entries, head(entries, 9), generations={})
+    assert (found.vouched, found.findings) == (0, ())
+    other = [*entries[:7], entry(8, n=-8)]
+    assert first(walk(entries, head(other, 8), generations={})).entry == 1
 
 
 def test_an_epoch_that_no_signed_head_knows_excuses_nothing():

@@ -1,5 +1,6 @@
 """What an auditor does, put together: signatures first, then the walk over the log."""
 
+import contextlib
 import itertools
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -17,9 +18,10 @@ from darkroom.display.visible import visible
 from darkroom.errors import DarkroomError, SpecError, TrustError
 from darkroom.model.audit_entry import AuditEntry
 from darkroom.model.dsse import MAX_ENVELOPE, read_envelope
+from darkroom.model.handover import follow
 from darkroom.model.identity import PublicIdentity
 from darkroom.model.receipt import read_receipt
-from darkroom.model.statement import Statement
+from darkroom.model.statement import RECEIPT, Statement
 from darkroom.model.tree_head import KIND, TreeHead
 from darkroom.policy.audit_check import Finding, Verdict, check
 from darkroom.policy.receipt_check import RELEASED
@@ -31,6 +33,7 @@ MAX_HEADS_FILE = 1 << 30
 MAX_RECEIPTS = 1_000_000
 MAX_NAMED = 50  # entries in one note
 NOBODY = Known()
+EVER = 0.0  # a day before every hand-over: whose key it was, whenever
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,12 @@ def verify(
             given += judge.carried(receipts)
         released: list[int] = []
         entries = _noting(material.entries, released)
-        verdict = check(entries, kept + given, chain=material.ledger.get)
+        verdict = check(
+            entries,
+            kept + given,
+            chain=material.ledger.get,
+            generations=judge.generations,
+        )
         found = [*verdict.findings]
         if exported is not None and not found and material.says != verdict.entries:
             missing = verdict.entries + 1
@@ -145,6 +153,8 @@ class _Judge:
             )
         self._known = known
         self._trusted: dict[str, tuple[PublicIdentity, float]] = {}  # and until when
+        self._late: dict[str, int] = {}  # statement key -> generation
+        self.generations: dict[TreeHead, int] = {}  # see `check`
         self.fingerprints: set[str] = set()
         self.findings: list[Finding] = []
         self.notes: list[str] = []
@@ -152,24 +162,42 @@ class _Judge:
 
     def _head(self, statement: Statement) -> TreeHead:
         """What a head says, once its signature holds."""
-        head = TreeHead.from_body(statement.body)
-        if head.domain != self._domain:
-            raise TrustError(f"it is of {head.domain}", next_step="give heads of this domain")
+        head = self._said(statement)
         found, until = self._trusted.get(statement.key, (None, 0.0))
         if found is None or head.at > until:  # keys that were given up sign nothing later
-            found = signer(
-                self._domain,
-                statement.key,
-                at=head.at,
-                known=self._known,
-                offered=self._offered,
-                chain=self._chain,
-                check=self._verifier.check_statement,
-            ).identity
+            found = self._signer(statement.key, head.at)
         self._verifier.check_statement(statement, KIND, found)
         self._trusted[statement.key] = found, max(head.at, until)
         self.fingerprints.add(found.fingerprint)
+        if found.statement_key not in self._late:
+            self._late[found.statement_key] = self._generation(found)
+        self.generations[head] = self._late[found.statement_key]
         return head
+
+    def _said(self, statement: Statement) -> TreeHead:
+        head = TreeHead.from_body(statement.body)
+        if head.domain != self._domain:
+            raise TrustError(f"it is of {head.domain}", next_step="give heads of this domain")
+        return head
+
+    def _signer(self, key: str, at: float) -> PublicIdentity:
+        return signer(
+            self._domain,
+            key,
+            at=at,
+            known=self._known,
+            offered=self._offered,
+            chain=self._chain,
+            check=self._verifier.check_statement,
+        ).identity
+
+    def _generation(self, identity: PublicIdentity) -> int:
+        """0 for the last keys of a chain whose signatures hold, -1 for those before, and so on."""
+        after = [0]
+        for links in (self._known.handovers, tuple(self._chain)):
+            with contextlib.suppress(TrustError):
+                after.append(len(follow(identity, links, check=self._verifier.check_statement)))
+        return -max(after)
 
     def kept(self, statements: Sequence[Statement]) -> Iterator[TreeHead]:
         """Heads that lie with the log: one that does not hold is a finding."""
@@ -211,34 +239,39 @@ class _Judge:
                 why = error.message if isinstance(error, DarkroomError) else "it cannot be read"
                 self.notes.append(f"{name} says nothing about this log: {why}")
                 continue
-            if receipt.proof.holds:
-                self.shown.add(receipt.proof.entry.number)
-            else:
+            if not receipt.proof.holds:
                 self.notes.append(f"{name} is forged: its entry is not in the head it carries")
+            elif why := self._against(receipt.statement):
+                self.notes.append(f"{name} counts for no release: {why}")
+            else:
+                self.shown.add(receipt.proof.entry.number)
             yield head  # the domain signed it, whatever it is wrapped in
 
+    def _against(self, statement: Statement) -> str:
+        """Why a receipt is not the domain's own; "" when it is."""
+        try:
+            found = self._signer(statement.key, EVER)
+            self._verifier.check_statement(statement, RECEIPT, found)
+        except DarkroomError as error:
+            return error.message
+        return ""
+
     def _signed(self, statement: Statement, name: str) -> TreeHead:
-        """A head in a receipt. The day of a hand-over does not rid a domain of what it signed."""
+        """A head in a receipt. The day of a hand-over does not rid a domain of what it signed.
+
+        After that day it vouches for nothing: the keys may have been stolen.
+        """
         try:
             return self._head(statement)
         except TrustError:
-            found = next((i for i in self._ours() if i.statement_key == statement.key), None)
-            if found is None:
-                raise
+            found = self._signer(statement.key, EVER)
             self._verifier.check_statement(statement, KIND, found)
-            head = TreeHead.from_body(statement.body)
+            head = self._said(statement)
         self.notes.append(
             f"{name} carries a head that was signed after its keys were given up, if the day of "
             "the hand-over is true: it is compared all the same"
         )
         return head
-
-    def _ours(self) -> Iterator[PublicIdentity]:
-        """Every identity of the domain that the log or the reader names."""
-        links = (*self._chain, *self._known.handovers)
-        former = (past.identity for past in self._known.former)
-        named = (*self._known.identities, *former, *self._offered, *(link.new for link in links))
-        return (identity for identity in named if identity.name == self._domain)
 
 
 # ------------------------------------------------------------------------------- the witness

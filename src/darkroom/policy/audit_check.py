@@ -7,7 +7,7 @@ of heads are checked before they come here.
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from darkroom.model.audit_entry import (
@@ -22,6 +22,7 @@ from darkroom.model.merkle import Growing
 from darkroom.model.tree_head import FIRST_EPOCH, TreeHead, contradiction
 
 
+MAX_NOTES = 16  # of one kind
 NO_CHAIN = bytes(32).hex()  # of an empty ledger
 
 
@@ -65,14 +66,27 @@ class Verdict:
 class _Walk:
     """How far a walk over the entries came."""
 
+    generations: Mapping[TreeHead, int] | None = None
     tree: Growing = field(default_factory=Growing)
     epoch: int = FIRST_EPOCH
     opened: dict[int, int] = field(default_factory=dict)  # epoch -> entry that opened it
     gone: set[int] = field(default_factory=set)  # entries without detail
-    told: set[int] = field(default_factory=set)  # entries that an erasure tells of
+    told: dict[int, int] = field(
+        default_factory=dict
+    )  # entry -> the first erasure that tells of it
     silenced: set[int] = field(default_factory=set)  # of them, those that nobody may erase
     fit: list[TreeHead] = field(default_factory=list)
     unfit: list[tuple[int, TreeHead]] = field(default_factory=list)  # with the first in doubt
+
+    def vouches(self, head: TreeHead) -> bool:
+        """Whether a head that fits says anything for the log."""
+        return self.generations is None or head in self.generations
+
+    def is_later(self, one: TreeHead, other: TreeHead) -> bool:
+        """Whether the keys of one took over from those of the other."""
+        if self.generations is None or one not in self.generations:
+            return False
+        return other not in self.generations or self.generations[one] > self.generations[other]
 
 
 def check(
@@ -80,6 +94,7 @@ def check(
     heads: Sequence[TreeHead],
     *,
     chain: Callable[[int], str | None],
+    generations: Mapping[TreeHead, int] | None = None,
 ) -> Verdict:
     """Compare a log with the heads that are known of it.
 
@@ -87,9 +102,12 @@ def check(
         entries: in the order in which they lie, each with the leaf that lies with it.
         heads: of this domain, their signatures checked, from wherever they are known.
         chain: number of an entry of the ledger -> its hex hash, None when there is none.
+        generations: head -> a number that is higher for keys that took over from others. A head
+            that is not in it was signed with keys that were given up: it shows what contradicts
+            it and vouches for nothing. None: all were signed with the same keys.
     """
     by_size = sorted(set(heads), key=lambda head: head.size)
-    walk, damage = _Walk(), None
+    walk, damage = _Walk(generations=generations), None
     waiting = iter(by_size)
     head = _compare(walk, next(waiting, None), waiting)  # heads of an empty log
     for entry, leaf in entries:
@@ -102,13 +120,19 @@ def check(
     notes: list[str] = []
     if damage is None:
         found += _tail(walk, left, notes)
-        found += [_gone(walk, n) for n in sorted((walk.gone - walk.told) | walk.silenced)[:1]]
+        untold = walk.gone - walk.told.keys()
+        found += [_gone(walk, n) for n in sorted(untold | walk.silenced)[:1]]
     # A head that does not fit says less than the damaged entry itself, if that comes first.
     found += [_unfit(walk, first, head) for first, head in walk.unfit]
     found += _forks(by_size)
     found.sort(key=lambda finding: finding.entry)
     found += _ledger(walk.fit, chain)
     vouched = max((head.size for head in walk.fit), default=0)
+    notes += [
+        f"what entry {n} said was erased, and entry {by}, which tells so, nobody vouches for yet"
+        for n, by in sorted(walk.told.items())
+        if n in walk.gone and n <= vouched < by
+    ][:MAX_NOTES]
     return Verdict(
         entries=walk.tree.size,
         heads=len(by_size),
@@ -158,7 +182,9 @@ def _heed(walk: _Walk, entry: AuditEntry) -> None:
     try:
         detail = json.loads(entry.detail or "")
         if entry.event == ERASED:
-            walk.told.update(n for n in detail["numbers"] if n < entry.number)
+            for number in detail["numbers"]:
+                if number < entry.number:
+                    walk.told.setdefault(number, entry.number)
         elif type(detail["epoch"]) is int and detail["epoch"] > walk.epoch:
             walk.epoch = detail["epoch"]
             walk.opened[walk.epoch] = entry.number
@@ -173,7 +199,7 @@ def _compare(walk: _Walk, head: TreeHead | None, waiting: Iterator[TreeHead]) ->
     root = walk.tree.root.hex()
     while head is not None and head.size == walk.tree.size:
         if head.root == root and head.epoch == walk.epoch:
-            walk.fit.append(head)
+            walk.fit += [head] if walk.vouches(head) else []
         else:
             last = max((fit.size for fit in walk.fit if fit.size < head.size), default=0)
             walk.unfit.append((last + 1, head))
@@ -184,14 +210,18 @@ def _compare(walk: _Walk, head: TreeHead | None, waiting: Iterator[TreeHead]) ->
 def _lost(walk: _Walk, head: TreeHead) -> int:
     """The entry from which on a head tells of what a restore gave up; 0 for none.
 
-    The entry that opened the later epoch must be vouched for itself: anybody can write one.
+    The entry that opened the later epoch must be vouched for itself: anybody can write one. And
+    with later keys, as a restore always makes new ones: those before may have been stolen.
     """
     later = [
         number
         for epoch, number in walk.opened.items()
         if epoch > head.epoch
         and number <= head.size
-        and any(fit.epoch >= epoch and fit.size >= number for fit in walk.fit)
+        and any(
+            fit.epoch >= epoch and fit.size >= number and walk.is_later(fit, head)
+            for fit in walk.fit
+        )
     ]
     return min(later, default=0)
 
