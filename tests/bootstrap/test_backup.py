@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+import shutil
 import stat
 import threading
 import time
@@ -356,6 +357,123 @@ def test_a_head_out_of_reach_is_named_and_nothing_changes(state, tmp_path, what)
         restore(file, fresh, show=quiet, keys=state / "keys.json", heads=[heads])
     assert "clock" in caught.value.next_step
     assert not list(fresh.iterdir())
+
+
+# ------------------------------------------------- backups under keys that were given up since
+
+
+def grow(state: Path, *events: str) -> TreeHead:
+    """Go on; the head of what is there now."""
+    with closing(SqliteNodeStore(state / "node.db")) as store, store.transaction():
+        for event in events:
+            store.add_event(1.0, event)
+        return store.tree_head("north", 1.0)
+
+
+def heads_file(path: Path, signer: SycKeyring, *heads: TreeHead) -> Path:
+    """What `darkroom audit heads` writes."""
+    signed = [{"head": signer.sign(KIND, head.to_body()).to_mapping()} for head in heads]
+    lines = ({HEADS_HEADER: HEADS_FORMAT, "domain": "north"}, *signed)
+    path.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    return path
+
+
+def rotated(state: Path, tmp_path: Path) -> tuple[SycKeyring, Path]:
+    """Today's keys, and their file."""
+    later = tmp_path / "later.json"
+    new = SycKeyring.load(state / "keys.json").rotated(at=1.0)
+    new.save(later)
+    return new, later
+
+
+@pytest.mark.parametrize("signed_by", ["former", "today"])
+def test_a_backup_under_former_keys_whose_log_a_head_contradicts_is_refused(
+    state, tmp_path, signed_by
+):
+    file, fresh, forged = tmp_path / "north.backup", tmp_path / "fresh", tmp_path / "forged"
+    shutil.copytree(state, forged)
+    shown = grow(state, "output-released")
+    grow(forged, "nothing", "at all")
+    backup(forged, file)
+    new, later = rotated(state, tmp_path)
+    signer = new if signed_by == "today" else SycKeyring.load(state / "keys.json")
+    heads = heads_file(tmp_path / "heads", signer, shown)
+    with pytest.raises(TrustError, match=r"never was so; .* given up") as caught:
+        restore(file, fresh, show=quiet, keys=later, heads=[heads])
+    assert "docs/backup.md" in caught.value.next_step
+    assert not list(fresh.iterdir())
+
+
+def test_a_false_epoch_in_it_does_not_hide_the_heads_of_the_one_before(state, tmp_path):
+    """A restore makes new keys: those of the second epoch signed no head of the first."""
+    file, fresh, forged = tmp_path / "north.backup", tmp_path / "fresh", tmp_path / "forged"
+    shutil.copytree(state, forged)
+    shown = grow(state, "output-released")
+    with closing(SqliteNodeStore(forged / "node.db")) as store:
+        store.open_epoch(2, 1.0)
+        store.add_event(1.0, "epoch-opened", "", {"epoch": 2, "opened_at": 1.0})
+    grow(forged, "nothing")
+    backup(forged, file)
+    _, later = rotated(state, tmp_path)
+    heads = heads_file(tmp_path / "heads", SycKeyring.load(state / "keys.json"), shown)
+    with pytest.raises(TrustError, match="in epoch 1 was shown"):
+        restore(file, fresh, show=quiet, keys=later, heads=[heads])
+
+
+def test_an_older_backup_is_restored_after_a_rotation_and_its_keys_are_named(state, tmp_path):
+    """Also one of a later epoch: heads of epochs before are of the keys before."""
+    first, second = tmp_path / "1.backup", tmp_path / "2.backup"
+    old = SycKeyring.load(state / "keys.json")
+    of_epoch_1 = grow(state, "output-released")
+    backup(state, first)
+    lost = grow(state, "more", "and more")
+    _, later = rotated(state, tmp_path)
+    heads = heads_file(tmp_path / "heads", old, of_epoch_1, lost)
+    done = restore(first, tmp_path / "fresh", show=quiet, keys=later, heads=[heads])
+    assert (done.opened.number, done.lost) == (2, 2)
+    assert "given up since" in done.note
+    assert old.identity.fingerprint in done.note
+    backup(tmp_path / "fresh", second)
+    newest = tmp_path / "newest.json"
+    SycKeyring.load(tmp_path / "fresh" / "keys.json").rotated(at=time.time()).save(newest)
+    again = restore(second, tmp_path / "again", show=quiet, keys=newest, heads=[heads])
+    assert again.opened.number == 3
+
+
+def test_a_copy_that_went_on_is_restored_under_todays_keys_and_it_is_told(state, tmp_path):
+    """The cure of a disk that lost what it had flushed: nothing else is left."""
+    file, copy = tmp_path / "north.backup", tmp_path / "copy"
+    shutil.copytree(state, copy)
+    shown = grow(state, "output-released")
+    grow(copy, "standing-behind")
+    backup(copy, file)
+    keyring = SycKeyring.load(state / "keys.json")
+    heads = heads_file(tmp_path / "heads", keyring, shown)
+    done = restore(file, tmp_path / "fresh", show=quiet, keys=state / "keys.json", heads=[heads])
+    assert done.opened.number == 2
+    assert "another state went on beside it" in done.note
+
+
+@pytest.mark.parametrize("what", [{"size": 1}, {"root": "0" * 64}, {"epoch": 2}])
+def test_a_manifest_that_names_another_head_than_the_database_has(state, tmp_path, what):
+    file, fresh = tmp_path / "north.backup", tmp_path / "fresh"
+    backup(state, file)
+    with archive.opened(file) as found:
+        body, content = found.statement.body, found._file.read()
+    file.write_bytes(signed(state, {**body, "head": {**body["head"], **what}}, content))
+    with pytest.raises(TrustError, match="whose head its manifest names"):
+        restore(file, fresh, show=quiet, keys=state / "keys.json")
+    assert not list(fresh.iterdir())
+
+
+def test_a_state_that_believes_a_restore_to_come_is_not_backed_up(state, tmp_path):
+    """Nobody signed that nothing ran; a restore looks in the same way."""
+    file = tmp_path / "north.backup"
+    with closing(SqliteNodeStore(state / "node.db")) as store:
+        store._write("INSERT INTO overrides VALUES (1, 2, 'nothing-ran-since-backup', 1.0, '{}')")
+    with pytest.raises(StateError, match="override for epoch 2"):
+        backup(state, file)
+    assert not file.exists()
 
 
 # ------------------------------------------------------------------------------------- the cures

@@ -72,7 +72,8 @@ def restore(
         StateError: the folder is not empty, the backup is not whole, no room, or a head names a
             time or an epoch out of reach.
         SpecError: it is no backup.
-        TrustError: it is not one of the domain whose keys these are.
+        TrustError: it is not one of the domain whose keys these are, or not what its manifest
+            or heads that were shown say.
     """
     aside = state / ASIDE
     _require_empty(state)
@@ -153,16 +154,23 @@ def _open(
     """The step that counts, on the database that is not in its place yet."""
     with closing(SqliteNodeStore(aside / DATABASE)) as store:
         store.verify()
+        if store.tree_head(manifest.domain, manifest.head.at) != manifest.head:
+            raise TrustError(
+                "the database in the backup is not the one whose head its manifest names",
+                next_step="nothing was restored; take another backup, and look who wrote this one",
+            )
         store.keep_signer(manifest.identity)
         keyring, shown, note = _ask_gateway(keyring, store)
         given = [head for path in files for head in read_heads(path)]
-        known = list(_own_heads([*shown, *given], keyring, store))
+        signed = list(_own_heads([*shown, *given], keyring, store))
+        known = [head for head, _ in signed]
         if given and not known:
             raise SpecError(
                 "no head in the files given is signed by this domain",
                 next_step="write them with `darkroom audit heads` again",
             )
         _require_near(known, store)
+        warning = _compare(manifest, signed, keyring, store)
         # No former keys: what was sealed for them is for the epoch that ended.
         rotated = keyring.rotated(at=time.time())
         fresh = rotated.having(former=[], unsaid=False)
@@ -180,6 +188,7 @@ def _open(
             known=known,
         )
         store.clean()
+    note = "; ".join(filter(None, (warning, note)))
     done = Restored(identity=fresh.identity, opened=opened, lost=max(0, lost), note=note)
     return done, fresh
 
@@ -194,6 +203,58 @@ def _require_near(known: Iterable[TreeHead], store: SqliteNodeStore) -> None:
             next_step="set the clock of this machine; if it is right, somebody may hold keys that "
             "were given up: docs/backup.md, What to do",
         )
+
+
+def _compare(
+    manifest: archive.BackupManifest,
+    signed: Iterable[tuple[TreeHead, PublicIdentity]],
+    keyring: SycKeyring,
+    store: SqliteNodeStore,
+) -> str:
+    """What a person should know about a backup and the heads that were shown; "" for nothing.
+
+    Under today's keys a head that the log never had is told, and no more: an old copy that
+    went on is cured by restoring it. Keys that were given up may be anybody's by now.
+
+    Raises:
+        TrustError: such keys signed the backup, and a head contradicts it.
+    """
+    against = next((h for h, by in signed if _contradicts(h, by, manifest, keyring, store)), None)
+    which = (
+        f"a head of {against.size} entries in epoch {against.epoch} was shown" if against else ""
+    )
+    signer = manifest.identity.fingerprint
+    if signer == keyring.identity.fingerprint:
+        return which and f"{which}, and this log never was so: another state went on beside it"
+    if against is not None:
+        raise TrustError(
+            f"{which}, and the log in the backup never was so; the backup is signed with keys "
+            f"that were given up ({signer}): whoever holds those may have made it",
+            next_step="nothing was restored; take a backup from another place, or one of after "
+            "the hand-over. If you know that this one is right, those heads are false: "
+            "docs/backup.md, What to do",
+        )
+    return (
+        f"the backup is signed with keys that were given up since ({signer}): unless you know "
+        "where it was kept, do not start this state, and restore again with --heads"
+    )
+
+
+def _contradicts(
+    head: TreeHead,
+    by: PublicIdentity,
+    manifest: archive.BackupManifest,
+    keyring: SycKeyring,
+    store: SqliteNodeStore,
+) -> bool:
+    """Whether a log of ours that had this head cannot be the one in the backup."""
+    if head.epoch == store.epoch():
+        return head.size <= store.audit_size() and not store.had(head)
+    # A restore makes new keys: those of a later epoch, and what follows them, sign no head of
+    # an earlier one. Else any epoch that a forger names would hide all heads before it.
+    order = [link.old for link in keyring.handovers] + [keyring.identity.fingerprint]
+    since = order[order.index(manifest.identity.fingerprint) :]
+    return head.epoch < store.epoch() and by.fingerprint in since
 
 
 def _ask_gateway(
@@ -215,8 +276,8 @@ def _ask_gateway(
 
 def _own_heads(
     said: Iterable[Statement], keyring: SycKeyring, store: SqliteNodeStore
-) -> Iterator[TreeHead]:
-    """Those that this domain signed; others are passed over."""
+) -> Iterator[tuple[TreeHead, PublicIdentity]]:
+    """Those that this domain signed, and with which keys; others are passed over."""
     former, verifier = store.head_signers(), SycVerifier()
     for statement in said:
         signer = own_identity(statement.key, keyring, former, verifier.check_statement)
@@ -224,7 +285,7 @@ def _own_heads(
             if signer is not None:
                 head = TreeHead.from_body(verifier.check_statement(statement, KIND, signer))
                 if head.domain == keyring.identity.name:
-                    yield head
+                    yield head, signer
         except DarkroomError:
             continue
 

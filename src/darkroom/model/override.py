@@ -17,6 +17,7 @@ KIND = "override"
 GATEWAY_LOST = "gateway-lost"  # nobody holds a newer state; says nothing of what was spent
 NOTHING_RAN = "nothing-ran-since-backup"  # opens what the restore of one epoch closed
 PURPOSES = (GATEWAY_LOST, NOTHING_RAN)
+EVENTS = {GATEWAY_LOST: "gateway-lost", NOTHING_RAN: "epoch-believed"}  # what the log calls each
 MAX_REASON = 300
 _FIELDS = {"head", "purpose", "epoch", "reason"}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from darkroom.errors import DarkroomError, SpecError
 from darkroom.model.letter import Letter
-from darkroom.model.override import GATEWAY_LOST, KIND, Override
+from darkroom.model.override import EVENTS, GATEWAY_LOST, KIND, Override
 from darkroom.model.statement import Statement
 from darkroom.node.journal import Journal
 from darkroom.node.spoken import Spoken
@@ -71,7 +71,7 @@ class Overrides:
             return ""  # it stands already
         lost = purpose == GATEWAY_LOST
         self._journal.note(
-            "gateway-lost" if lost else "epoch-believed",
+            EVENTS[purpose],
             epoch=epoch,
             size=head.size,
             ledger=head.ledger.number,

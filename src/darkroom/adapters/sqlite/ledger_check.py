@@ -1,4 +1,4 @@
-"""Proof that a node's file is whole: pages, tables, chain, balances and log. It only reads."""
+"""Proof that a node's file is whole: pages, tables, chain, balances, log and epochs. It only reads."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -8,6 +8,7 @@ from typing import Any
 
 from darkroom.adapters.sqlite import node_schema
 from darkroom.adapters.sqlite.audit_log import require_whole
+from darkroom.adapters.sqlite.epoch_check import require_told
 from darkroom.adapters.sqlite.ledger_rows import amount_text, covers, link, total
 from darkroom.adapters.sqlite.node_file import RESTORE
 from darkroom.errors import SpecError, StateError
@@ -30,6 +31,7 @@ def check(db: sqlite3.Connection, path: Path) -> None:
                 raise _broken(path, f"it is not as it was made: {', '.join(names[:3])}")
             _balances(db, path)
             require_whole(db, path)
+            require_told(db, path)
         finally:
             if db.in_transaction:
                 db.execute("ROLLBACK")
