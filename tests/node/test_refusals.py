@@ -104,6 +104,20 @@ def test_names_that_a_gateway_makes_up_share_one_count(village):
     assert "nobody" not in json.dumps(said)
 
 
+def test_changes_have_a_count_of_their_own_for_each_thing_and_name_nobody(village):
+    counted = refusals.Refusals(village.store, village.clock)
+    with village.store.transaction():
+        told = [counted.tells_change("changes of x") for _ in range(MANY)]
+        assert told == [True] * TOLD_ONE_BY_ONE + [False] * (MANY - TOLD_ONE_BY_ONE)
+        assert counted.tells_change("changes of y")
+        assert counted.tells("nobody")
+    village.clock.forward(A_DAY)
+    village.poll()
+    (said,) = left_out(village)
+    assert (said["what"], said["count"]) == ("changes of x", MANY - TOLD_ONE_BY_ONE)
+    assert "sender" not in said
+
+
 def test_the_owner_hears_of_a_few_wrong_proofs_a_day(village):
     carol = village.person("carol", "scientist")
     offer = invitation(village)

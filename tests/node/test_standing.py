@@ -7,12 +7,14 @@ import pytest
 from darkroom.adapters.pysyft.keyring import SycKeyring
 from darkroom.adapters.pysyft.verifier import SycVerifier
 from darkroom.adapters.sqlite.node_store import SqliteNodeStore
+from darkroom.bootstrap.node_status import node_status
 from darkroom.errors import StateError, UnreachableError
 from darkroom.model.tree_head import KIND, TreeHead
 from darkroom.node import words
-from darkroom.node.standing import own_identity
+from darkroom.node.refusals import LEFT_OUT, TOLD_ONE_BY_ONE
+from darkroom.node.standing import LOOK_AGAIN, own_identity
 from darkroom.policy.standing import BEHIND, Finding
-from tests.node.backups import copied, look, notices, put_back
+from tests.node.backups import copied, everything, look, notices, put_back, restored
 from tests.node.village import CODE, FILES, Village, keys, rule, spec
 
 
@@ -238,6 +240,101 @@ def test_heads_that_the_domain_did_not_sign_are_no_reason_to_go_on(village):
     assert village.state_of(request.job_id) == "approved"
 
 
+def told(village: Village) -> int:
+    """How often the owner got a notice that charged jobs wait."""
+    return notices(village).count("charged jobs wait")
+
+
+def two_old_heads(village: Village):
+    """What a gateway may show that keeps one head back or another, and all that it has."""
+    village.in_force()
+    for _ in range(4):
+        village.submitted()
+        look(village)
+    held = list(village.exchange.heads["north"])
+    return held[:1], held[:2], held
+
+
+def flipped(village: Village, *lies) -> None:
+    for lie in lies:
+        village.exchange.heads["north"] = list(lie)
+        look(village)
+
+
+def test_other_numbers_in_the_same_lie_are_no_news(village):
+    first, second, _ = two_old_heads(village)
+    flipped(village, first)
+    before = village.store.audit_size()
+    why = village.node.standing.found.why
+    flipped(village, second, *[first, second] * 10)
+
+    assert village.store.audit_size() == before
+    assert (village.events().count("standing-unknown"), told(village)) == (1, 1)
+    assert village.node.standing.found.why != why
+    assert node_status(village.state).standing == village.node.standing.found.why  # the latest
+
+    village.restart()
+    village.exchange.up = False
+    with pytest.raises(UnreachableError):
+        village.poll()
+    village.exchange.up = True
+    flipped(village, second)
+    assert (village.store.audit_size(), told(village)) == (before, 1)
+
+
+def test_every_other_kind_of_finding_is_news(village):
+    first, _, held = two_old_heads(village)
+    mallory = keys("mallory", "domain").sign(KIND, dict(held[0].body))
+    village.exchange.up = False
+    with pytest.raises(UnreachableError):
+        village.poll()  # unknown as well, and the poller says it
+    village.exchange.up = True
+    flipped(village, [mallory], first, held, first)
+    assert (village.events().count("standing-unknown"), told(village)) == (3, 3)
+
+
+def test_a_gateway_that_flips_is_told_of_a_few_times_a_day_and_followed_each_time(village):
+    first, _, held = two_old_heads(village)
+    for _ in range(TOLD_ONE_BY_ONE + 5):
+        flipped(village, first)
+        assert words.WAITS["unknown"] == village.node.standing.why("reviewed")
+        flipped(village, held)
+        assert village.node.standing.why("reviewed") == ""
+        held = list(village.exchange.heads["north"])  # it was shown more
+    assert village.events().count("standing-unknown") == TOLD_ONE_BY_ONE
+    assert told(village) == TOLD_ONE_BY_ONE
+
+    village.clock.forward(86_400)
+    village.poll()
+    (left,) = [about for event, _, about in village.store.events(None) if event == LEFT_OUT]
+    assert (left["what"], left["count"]) == ("changes of standing", 5)
+    flipped(village, first)
+    assert told(village) == TOLD_ONE_BY_ONE + 1
+
+
+def test_a_gateway_that_lies_and_fails_in_turn_is_not_asked_without_end(village, monkeypatch):
+    first, second, _ = two_old_heads(village)
+    flipped(village, first)
+    asked, last_head = [], village.relay.last_head
+
+    def counted(name):
+        asked.append(name)
+        return last_head(name)
+
+    def away(*_args, **_more):
+        raise UnreachableError("503", next_step="wait")
+
+    monkeypatch.setattr(village.relay, "last_head", counted)
+    monkeypatch.setattr(village.relay, "receive", away)
+    for n in range(100):
+        village.exchange.heads["north"] = list((first, second)[n % 2])
+        village.clock.forward(0.5)  # the first pause after something worked
+        with pytest.raises(UnreachableError):
+            village.poll()
+    assert 1 <= len(asked) <= 100 * 0.5 / LOOK_AGAIN
+    assert (village.events().count("standing-unknown"), told(village)) == (1, 1)
+
+
 # ------------------------------------------------------------------- what scientists have seen
 
 
@@ -262,6 +359,22 @@ def test_a_lying_gateway_over_an_old_copy_is_found_by_the_first_who_returns(vill
     village.poll()
     assert standing(village) == "behind"
     assert "an old copy" in notices(village)
+
+
+def test_heads_of_keys_that_were_given_up_are_told_of_once(village):
+    old = village.keyring
+    restored(village, copied(village.in_force()))
+    village.settle()
+    everything(village.alice, "handover.domain")
+    head = village.store.tree_head("north", 1.0)
+    say_seen(village, old.sign(KIND, replace(head, epoch=10).to_body()).to_mapping())
+    found, size = village.node.standing.found, village.store.audit_size()
+    for epoch in range(11, 20):
+        signed = old.sign(KIND, replace(head, epoch=epoch).to_body())
+        village.node.standing.hear(signed.to_mapping())
+    assert (standing(village), village.store.audit_size()) == ("behind", size)
+    assert village.node.standing.found.why != found.why
+    assert (village.events().count("standing-behind"), told(village)) == (1, 1)
 
 
 def test_heads_of_anybody_else_and_odd_ones_move_nothing(village):

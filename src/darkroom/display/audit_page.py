@@ -43,7 +43,7 @@ HAPPENED = {
     "owner-decided": "a person decided",
     "policy-in-force": "a policy came into force",
     "policy-refused": "a policy was refused",
-    "refusals-left-out": "more was refused than the log tells one by one",
+    "refusals-left-out": "there was more of that day than the log tells one by one",
     "release-stale": "a release was marked stale: its footage was forgotten",
     "released-without-receipt": "it was released without a receipt",
     "submission-refused": "a request was refused as it came",

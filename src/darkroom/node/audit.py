@@ -10,6 +10,7 @@ from darkroom.errors import DarkroomError, ForkError, SpecError, StateError, Unr
 from darkroom.model.audit_entry import AuditProof
 from darkroom.model.statement import Statement
 from darkroom.model.tree_head import KIND, TreeHead
+from darkroom.node.refusals import Refusals
 from darkroom.node.standing import SHOWN
 from darkroom.node.store import NodeStore
 from darkroom.ports import Clock, Keyring, Relay
@@ -17,6 +18,7 @@ from darkroom.ports import Clock, Keyring, Relay
 
 HANDOVERS = "audit-handovers"  # the fact that tells how these keys came from former ones
 SHOW_EVERY = 60.0  # seconds between two heads that the gateway is shown
+ANSWERS = "answers of the witness"
 
 
 class Audit:
@@ -38,7 +40,8 @@ class Audit:
         self._say = say
         self._looked: float | None = None
         self._shown: tuple[int, int] | None = None  # epoch and size that the gateway has
-        self._said = ""
+        self._refusals = Refusals(store, clock)
+        self._heard: type[DarkroomError] | None = None  # how the gateway refused last
 
     # -------------------------------------------------------------- inside the transaction
 
@@ -80,7 +83,7 @@ class Audit:
         """Show the gateway how far the log has grown, once a minute; whether it took a head.
 
         A gateway that refuses stops nothing here: what it says is said to the operator, and
-        that it was said is an entry.
+        that it was said is an entry, a bounded number of times a day.
 
         Args:
             ending: now, whenever the last look was.
@@ -117,7 +120,7 @@ class Audit:
         self._relay.witness(statement, since=since, proof=proof)
         self._shown = (head.epoch, head.size)
         self._store.set_fact(SHOWN, {"epoch": head.epoch, "size": head.size})
-        self._said = ""
+        self._heard = None
         return True
 
     def _known(self, epoch: int) -> int:
@@ -134,10 +137,13 @@ class Audit:
         return self._shown[1] if self._shown[0] == epoch else 0
 
     def _hear(self, error: DarkroomError) -> None:
-        if error.message == self._said:
+        """By the kind of the refusal: its words are the gateway's, and could be new each time."""
+        if type(error) is self._heard:
             return
-        self._said = error.message
         self._say(f"the gateway does not take the head of the audit log: {error.message}")
         if isinstance(error, ForkError):
             detail = {"reason": error.message}
-            self._store.add_event(self._clock.now(), "witness-refused", "", detail)
+            with self._store.transaction():
+                if self._refusals.tells_change(ANSWERS):
+                    self._store.add_event(self._clock.now(), "witness-refused", "", detail)
+        self._heard = type(error)

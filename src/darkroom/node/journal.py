@@ -204,11 +204,22 @@ class Journal:
         self.note(event, job_id, **detail)
         return True
 
+    def change(self, event: str, what: str, /, **detail: Any) -> bool:
+        """Note that something changed which others can make change.
+
+        Returns:
+            False when it changed so often today that it is only counted.
+        """
+        if not self._refusals.tells_change(what):
+            return False
+        self.note(event, **detail)
+        return True
+
     def keeps_denied(self, submitter: str) -> bool:
         """Count a job that was denied; False when so many of theirs were that it is not kept."""
         return self._refusals.tells_denied(submitter)
 
     def close_day(self) -> None:
-        """Note how many refusals of a day that is over were only counted."""
+        """Note how many refusals and changes of a day that is over were only counted."""
         with self._store.transaction():
             self._refusals.close_day()

@@ -1,4 +1,4 @@
-"""How often who was refused today: the first few are told one by one, the others as a number.
+"""How often something was refused or changed today: a few are told one by one, the others counted.
 
 The audit log is kept for good, and an entry costs its writer one letter.
 """
@@ -10,15 +10,15 @@ from darkroom.node.store import NodeStore
 from darkroom.ports import Clock
 
 
-TOLD_ONE_BY_ONE = 32  # of one sender and day
+TOLD_ONE_BY_ONE = 32  # of one sender, or of one thing that changes, and day
 DENIED_ONE_BY_ONE = 1_000  # jobs that the rules deny: a replay of other rules asks about each
 LEFT_OUT = "refusals-left-out"  # the event that tells how many more there were
 _FACT = "refused"
-_DENIED = " denied"  # no name has a space
+_DENIED = "denied"  # behind a space, which no name has
 
 
 class Refusals:
-    """Counts by sender and day (UTC). Every method belongs inside a transaction of the store."""
+    """Counts by day (UTC). Every method belongs inside a transaction of the store."""
 
     def __init__(self, store: NodeStore, clock: Clock) -> None:
         self._store = store
@@ -36,7 +36,16 @@ class Refusals:
 
     def tells_denied(self, sender: str) -> bool:
         """Count one more job that was denied; whether it is kept and told by itself."""
-        return self._count(sender + _DENIED) <= DENIED_ONE_BY_ONE
+        return self._count(f"{sender} {_DENIED}") <= DENIED_ONE_BY_ONE
+
+    def tells_change(self, what: str) -> bool:
+        """Count one more change that others can bring about; whether it is told by itself.
+
+        Args:
+            what: for people, such as `changes of standing`. Whoever is behind it is not named:
+                it need not be the same one each time.
+        """
+        return self._count(f" {what}") <= TOLD_ONE_BY_ONE
 
     def _count(self, name: str) -> int:
         self.close_day()
@@ -46,17 +55,19 @@ class Refusals:
         return counts[name]
 
     def close_day(self) -> None:
-        """Once a day is over: one entry for each sender of whom not everything was told."""
+        """Once a day is over: one entry for each count of which not everything was told."""
         fact = self._store.fact(_FACT)
         if fact is None or fact["day"] == self._today():
             return
         day = dt.date.fromordinal(_EPOCH + fact["day"]).isoformat()
         for name, count in sorted(fact["counts"].items()):
-            denied = name.endswith(_DENIED)
+            sender, _, kind = name.partition(" ")
+            denied = kind == _DENIED
             if (more := count - (DENIED_ONE_BY_ONE if denied else TOLD_ONE_BY_ONE)) > 0:
-                sender = name.removesuffix(_DENIED) or "not enrolled"
-                what = "denied jobs" if denied else "refused letters"
-                said = {"sender": sender, "day": day, "count": more, "what": what}
+                what = "denied jobs" if denied else kind or "refused letters"
+                said = {"day": day, "count": more, "what": what}
+                if sender or not kind:
+                    said["sender"] = sender or "not enrolled"
                 self._store.add_event(self._clock.now(), LEFT_OUT, "", said)
         self._store.set_fact(_FACT, None)
 

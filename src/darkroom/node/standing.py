@@ -35,10 +35,12 @@ from darkroom.ports import Clock, Keyring, Relay, Verifier
 
 
 LOOK_EVERY = 60.0  # seconds
+LOOK_AGAIN = 10.0  # the same where the gateway was away and the last look found nothing good
 MAX_HEAD = 4 << 10  # bytes of a signed head that somebody sends along
 SHOWN = "head-shown"  # the fact: epoch and size of the last head that the gateway took
 EVIDENCE = "head-ahead"  # the fact: a head of ours that this state does not have
-STANDING = "standing"  # the fact for people
+STANDING = "standing"  # the fact for people, with the kind of the last answer
+CHANGES = "changes of standing"
 CURE = "put the newest state back, or restore a backup: docs/backup.md"
 
 
@@ -93,13 +95,15 @@ class Standing:
         """Ask the gateway where that is due; whether charged jobs may go on that could not.
 
         Args:
-            now: whenever the last look was.
+            now: the gateway was away. Then a state that was level, or not asked for, is looked
+                at once; else a gateway could answer and fail in turn to be asked without end.
 
         Raises:
             UnreachableError: the gateway is away, and so is our knowledge.
         """
         at = self._clock.monotonic()
-        if not now and self._looked is not None and at - self._looked < LOOK_EVERY:
+        pause = LOOK_AGAIN if now else LOOK_EVERY
+        if self._looked is not None and at - self._looked < pause:
             return False
         before = self._found
         try:
@@ -117,8 +121,8 @@ class Standing:
 
     def away(self) -> None:
         """The gateway does not answer: whether another state goes on meanwhile is not known."""
-        self._looked = None
         if self._found.is_ == LEVEL or self._found is NOT_ASKED:
+            self._looked = None
             with contextlib.suppress(StateError):  # it is said by whoever writes next
                 self._take(AWAY)
 
@@ -186,23 +190,25 @@ class Standing:
         self._found = found
 
     def _keep(self, found: Finding) -> None:
-        fact = {"is": found.is_, "why": found.why}
+        """Tell it where its kind is new: the numbers in its words are chosen by the other side."""
         with self._store.transaction():
             before = self._store.fact(STANDING) or {}
+            silent = found in (AWAY, NOT_ASKED)  # the poller says it
+            kind = before.get("kind") if silent else _kind(found)
+            fact = {"is": found.is_, "why": found.why, "kind": kind}
             if before == fact:
                 return
             self._store.set_fact(STANDING, fact)
             if found.is_ == LEVEL:
                 if before.get("is") not in (None, LEVEL):
                     self._say("its state is the newest: charged jobs go on")
-                return
-            if found in (AWAY, NOT_ASKED):
-                return  # the poller says it
-            self._say(f"charged jobs wait: {found.why}")
-            self._journal.note(f"standing-{found.is_}", reason=found.why)
-            self._tell(found)
+            elif kind != before.get("kind"):
+                self._say(f"charged jobs wait: {found.why}")
+                if self._journal.change(f"standing-{found.is_}", CHANGES, reason=found.why):
+                    self._tell_owner(found)
+                self._tell_waiting()
 
-    def _tell(self, found: Finding) -> None:
+    def _tell_owner(self, found: Finding) -> None:
         cure = f"to go on: {CURE}"
         about: dict[str, Any] = {}
         head = self._store.last_head()
@@ -211,10 +217,17 @@ class Standing:
             cure = f"if nobody else holds a newer state: `{override}`; budgets stay as they are"
             about = {"believe": head.to_mapping()}
         self._journal.tell_owner("warning", f"charged jobs wait: {found.why}; {cure}", about=about)
+
+    def _tell_waiting(self) -> None:
+        """Each job hears each reason once, so this needs no bound."""
         for record in self._store.jobs("approved"):
             why = self.why(record.request.spec.tier)
             if why and why not in record.reasons:
                 self._journal.progress(record, *record.reasons, why)
+
+
+def _kind(found: Finding) -> str:
+    return f"{found.is_}, lost" if found.lost else found.is_
 
 
 def own_identity(
