@@ -1,17 +1,19 @@
 """Forged receipts: a changed byte, junk, and what a domain signs that did not happen."""
 
 import base64
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from darkroom.adapters.pysyft.keyring import SycKeyring
+from darkroom.display.receipt_page import receipt_words
 from darkroom.errors import SpecError, TrustError
-from darkroom.model.canonical import canonical
+from darkroom.model.canonical import canonical, digest
 from darkroom.model.dsse import envelope_bytes, read_envelope, to_envelope
 from darkroom.model.receipt import read_receipt
-from darkroom.model.receipt_parts import Asked
+from darkroom.model.receipt_parts import Asked, PolicyStamp
 from darkroom.policy.receipt_check import require_outputs
 from tests.node.receipts import changed, known, prove, released, signed_again
 
@@ -52,6 +54,8 @@ LIES = {
     "another dataset": (("predicate", "request", "dataset"), "park", "another dataset"),
     "another price": (
         ("predicate", "spent"), lambda spent: {**spent, "bits": 1}, "another price"),
+    "another policy": (
+        ("predicate", "policy", "applied", "version"), 99, "another policy version"),
     "fewer bytes": (("predicate", "bytes"), 1, "other outputs"),
     "another output": (
         ("subject", 0, "digest", "sha256"), "0" * 64, "other outputs"),
@@ -166,6 +170,56 @@ def test_whom_nobody_knows_is_not_believed(once):
 
     alone = prove(receipt, known(village.keyring.identity))
     assert alone.people["olga"].ground == "claimed"  # which is said to whoever reads it
+
+
+# ------------------------------------------------------------------ an owner who is made up
+
+
+def under_an_invented_policy(once, role):
+    """By a domain that adds a person to a true receipt, and a policy that they signed."""
+    village, _, receipt, _ = once
+    zoe = SycKeyring.generate("zoe", role)
+    policy = zoe.sign("policy", {**village.store.policy().body, "budgets": []})
+    stamp = asdict(PolicyStamp.of(policy))
+    body = changed(
+        receipt.statement.body, "predicate", "policy", value={"applied": stamp, "in_force": stamp}
+    )
+    body = changed(
+        body, "predicate", "identities", value=lambda all_: [*all_, zoe.identity.to_mapping()]
+    )
+    return signed_again(village, body), {digest(policy.body): policy}, zoe.identity
+
+
+def policy_line(receipt, proven):
+    """As `receipt verify` and the desk show it."""
+    grounds = {name: found.ground for name, found in proven.people.items()}
+    words = receipt_words(receipt, grounds, policy_signed=proven.policy_owner is not None)
+    return dict(words)["policy"]
+
+
+@pytest.mark.parametrize("role", ["scientist", "domain"])
+def test_a_policy_that_is_not_an_owners_does_not_hold(once, believed, role):
+    receipt, policies, _ = under_an_invented_policy(once, role)
+    with pytest.raises(TrustError, match="zoe is nobody who may sign a policy"):
+        prove(receipt, believed, policies=policies)
+
+
+def test_of_an_owner_whom_nobody_knows_the_page_says_so(once, believed):
+    """Anybody can be called an owner: whose signature it is, and the ground, is what is told."""
+    receipt, policies, zoe = under_an_invented_policy(once, "owner")
+    proven = prove(receipt, believed, policies=policies)
+
+    assert proven.policy_owner.ground == proven.people["zoe"].ground == "claimed"
+    said = policy_line(receipt, proven)
+    assert "by zoe (keys known from this receipt alone" in said
+    assert zoe.fingerprint in said
+
+
+def test_of_an_owner_who_is_known_the_page_says_that(once, believed):
+    village, _, receipt, _ = once
+    policy = village.store.policy()
+    proven = prove(receipt, believed, policies={digest(policy.body): policy})
+    assert "by olga (keys known here), sha256:" in policy_line(receipt, proven)
 
 
 # --------------------------------------------------------------------------- hostile bytes

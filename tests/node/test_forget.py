@@ -47,7 +47,7 @@ def order(camera="cam1", since=0.0, until=60.0, **more):
     )
 
 
-def forgetting(village, footage=None, elsewhere=None):
+def forgetting(village, footage=None, elsewhere=None, datasets=()):
     return Forgetting(
         store=village.store,
         journal=Journal(
@@ -60,6 +60,7 @@ def forgetting(village, footage=None, elsewhere=None):
         domain="north",
         say=village.said.append,
         elsewhere=elsewhere,
+        datasets=datasets,
     )  # fmt: skip
 
 
@@ -145,6 +146,30 @@ def test_from_the_order_on_nothing_starts_and_nothing_leaves(village):
     assert village.state_of(mock.job_id) != "rejected"
     village.settle()
     assert not stale_letters(village, shown.job_id)
+
+
+def test_a_result_that_waits_in_the_outbox_does_not_leave_any_more(village):
+    """Released before the order, to a mailbox that was full. It stays charged."""
+    village.in_force()
+    request, other = village.produced(), village.produced(tier="mock")
+    village.exchange.full.add("alice")
+    for job in (request, other):
+        village.release(job.job_id)
+        village.settle()
+    spent = village.store.reservation(request.job_id)
+
+    forgetting(village).order(order())
+    village.exchange.full.clear()
+    village.clock.forward(86400)
+    village.settle()
+
+    assert not village.alice.letters("job.result", request.job_id)
+    last = max(village.alice.letters("job.state", request.job_id), key=lambda n: n.body["seq"])
+    assert (last.body["state"], last.body["reasons"]) == ("withheld", [ENDED])
+    assert "letter-given-up" in village.events(request.job_id)
+    assert any(request.job_id in n.body["text"] for n in village.owner.letters("owner.notice"))
+    assert village.store.reservation(request.job_id) == spent
+    assert village.alice.letters("job.result", other.job_id)  # it never saw a frame
 
 
 def test_a_run_is_stopped(village):
@@ -275,6 +300,24 @@ def test_footage_that_is_ingested_again_is_cut_before_it_is_offered(village):
         forgetting(village).order(order(camera=camera))
     with pytest.raises(InputError, match="all of this footage"):
         _registered(village.store, Ingested(manifest=again, warnings=()), asked, DOMAIN)
+
+
+def test_footage_of_a_dataset_that_was_never_registered_goes_as_well(village):
+    """Its first ingest was cut off between the store and the node's database."""
+    shut(village)
+    face = village.folder / "face"
+    shutil.copytree(village.mock_face[0], face)
+    garden = replace(village.manifest, dataset="garden")
+    village.footage.put(face, garden)
+    worker = forgetting(village, datasets=("plaza", "garden"))
+    assert ("garden", garden.version) in worker.preview(order()).versions
+
+    worker.order(order())
+    worker.tend()
+
+    assert worker.done()
+    (rest,) = village.footage.versions("garden")
+    assert {s.camera for s in village.footage.manifest(rest).segments} == {"cam0", "cam2"}
 
 
 STEPS = ("put", "erase", "manifest", "materialise", "versions")

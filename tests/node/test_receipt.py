@@ -95,6 +95,27 @@ def test_a_rule_that_allowed_it_is_named_with_the_owners_signature_on_the_policy
         prove(receipt, believed, policies={digest(policy.body): other})
 
 
+def test_a_policy_that_came_between_approval_and_release_is_named_beside_the_one_applied(village):
+    village.in_force()
+    request, first = village.produced(), village.store.policy()
+    changed_since = village.policy(version=2).to_mapping()
+    said = village.owner.keyring.sign("policy", changed_since).to_mapping()
+    village.owner.say("owner.policy", {"policy": said})
+    village.settle()
+    village.release(request.job_id)
+    village.settle()
+    receipt = receipt_of(village, request)
+    believed = known(village.keyring.identity, village.owner.keyring.identity)
+
+    assert (receipt.applied.version, receipt.in_force.version) == (1, 2)
+    assert receipt.release.body["policy_version"] == 1
+    second = village.store.policy()
+    # Only the one that was applied is what readers are shown as checked.
+    assert prove(receipt, believed, policies={digest(second.body): second}).policy_owner is None
+    proven = prove(receipt, believed, policies={digest(first.body): first})
+    assert proven.policy_owner.ground == "known"
+
+
 def test_several_people_each_by_their_own_signature(village):
     carol = village.person("carol", "owner")
     named = Reviewer(name="carol", fingerprint=carol.keyring.identity.fingerprint)

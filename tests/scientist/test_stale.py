@@ -39,16 +39,16 @@ def log():
     return RunLogInMemory()
 
 
-def run(bench, session, job=count, outputs=None, **more):
+def run(bench, session, job=count, outputs=None, at="north", **more):
     """A submission with its result, and what was released."""
     if job is count:
         more.setdefault("threshold", 0.3)
-    submission = job.submit(session.domains["north"].datasets["plaza"], **more)
-    (letter,) = bench.domains["north"].inbox()
+    submission = job.submit(session.domains[at].datasets["plaza"], **more)
+    (letter,) = bench.domains[at].inbox()
     request, outputs = request_in(letter), outputs or {"counts": TABLE}
-    bench.domains["north"].release(request, outputs)
+    bench.domains[at].release(request, outputs)
     submission.wait()
-    return submission, request, bench.domains["north"].release_body(request, outputs)
+    return submission, request, bench.domains[at].release_body(request, outputs)
 
 
 def tuned(carried):
@@ -192,6 +192,40 @@ def test_who_gives_back_a_file_of_ours_does_not_make_the_work_of_others_stale(be
         assert innocent.results["north"].stale == ""
     ((_, models, _),) = log.marked
     assert models == []
+
+
+def test_who_releases_what_another_domain_released_before_does_not_make_it_stale(bench, log):
+    """A hostile domain knows the bytes of another's model, gives them back and calls them stale."""
+    session = bench.again(log)
+    honest, *_ = run(bench, session, at="east")
+    bench.clock.time += 60
+    hostile, request, release = run(bench, session)
+    bench.clock.time += 60
+    built, *_ = run(bench, session, job=tuned(TABLE), outputs={"counts": OTHER_TABLE}, at="east")
+    session.record(hostile)
+    say(bench, request, stale(request, release))
+    hostile.refresh()
+
+    assert dict(hostile.results.items())["north"].stale
+    for innocent in (honest, built):
+        assert innocent.results["east"].stale == ""
+    ((_, models, _),) = log.marked
+    assert models == []
+
+
+def test_whoever_released_it_first_makes_it_stale_though_others_released_it_since(bench, log):
+    """Nobody can keep a model good by giving it back, nor by printing it before."""
+    session = bench.again(log)
+    run(bench, session, outputs={"counts": OTHER_TABLE, "log": TABLE}, at="east")
+    bench.clock.time += 60
+    first, request, release = run(bench, session)
+    bench.clock.time += 60
+    run(bench, session, at="east")
+    built, *_ = run(bench, session, job=tuned(TABLE), outputs={"counts": OTHER_TABLE}, at="east")
+    say(bench, request, stale(request, release))
+    first.refresh()
+
+    assert dict(built.results.items())["east"].stale
 
 
 def test_the_same_code_runs_again_on_the_newest_version(told):

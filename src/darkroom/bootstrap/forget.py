@@ -112,6 +112,7 @@ class ForgetDesk:
             domain=place.domain.domain,
             say=say,
             elsewhere=placed,
+            datasets=[d.name for d in place.domain.datasets],
         )
 
     def close(self) -> None:

@@ -343,6 +343,7 @@ def _serve(
         say=say,
         arrivals=house.arrivals(footage),
         elsewhere=house.placed,
+        datasets=[d.name for d in domain.datasets],
         beat=operator.pulse.beat,
         on_letter=watched.letter,
     )

@@ -1,7 +1,7 @@
 """The hops of a node connected to one another: nothing is started and nothing is read."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,12 +100,14 @@ def assemble(
     beat: Callable[[], None] = lambda: None,
     on_letter: Callable[[str, str, str], None] = lambda _event, _job, _envelope: None,
     elsewhere: Elsewhere | None = None,
+    datasets: Collection[str] = (),
 ) -> Node:
     """Connect the hops. Starts nothing and reads nothing.
 
     Args:
         arrivals: what looks for versions of other Pis; None where there are none.
         elsewhere: what tells them to forget.
+        datasets: names in domain.yaml, also of those that were never registered.
     """
     store, clock, keyring = parts.store, parts.clock, parts.keyring
     identity = keyring.identity
@@ -282,6 +284,7 @@ def assemble(
         domain=identity.name,
         say=say,
         elsewhere=elsewhere,
+        datasets=datasets,
     )
 
     def forget() -> bool:

@@ -28,7 +28,8 @@ def receipt_words(
     Args:
         receipt: one that holds, or is only shown.
         grounds: name -> why their signature is believed, a key of `GROUNDS`; {} when only shown.
-        policy_signed: whether the owner's own signature on the policy was checked.
+        policy_signed: whether a signature on the policy that was applied was checked; whose it
+            is, and why that is believed, is said with it.
     """
     asked, body, head = receipt.asked, receipt.release.body, receipt.proof.tree_head
     lines = [
@@ -42,7 +43,7 @@ def receipt_words(
         ("on", _footage(receipt)),
         *_allowed(receipt, "approved", "code", str(body["approved_by"]), grounds),
         *_allowed(receipt, "released", "output", str(body["released_by"]), grounds),
-        ("policy", _policy(receipt, signed=policy_signed)),
+        ("policy", _policy(receipt, grounds, signed=policy_signed)),
     ]
     kinds = body["outputs"]
     for name, sha256 in receipt.left.items():
@@ -86,11 +87,15 @@ def _signer(name: str, grounds: Mapping[str, str]) -> str:
     return f"{name} ({GROUNDS[grounds[name]]})" if name in grounds else name
 
 
-def _policy(receipt: Receipt, *, signed: bool) -> str:
+def _policy(receipt: Receipt, grounds: Mapping[str, str], *, signed: bool) -> str:
     applied, in_force = receipt.applied, receipt.in_force
     later = f", then {in_force.version}" if in_force.version != applied.version else ""
-    checked = "signature checked" if signed else "not at hand here: give --policy to check it"
-    return f"version {applied.version}{later}, {applied.digest} ({checked})"
+    words = f"version {applied.version}{later}, {applied.digest}"
+    owners = [i for i in receipt.identities if i.statement_key == applied.key]
+    if not signed or not owners:
+        return f"{words} (not at hand here: give --policy to check it)"
+    by = owners[0]
+    return f"{words} (signature checked) by {_signer(by.name, grounds)}, {by.fingerprint}"
 
 
 # -------------------------------------------------------------------------------- lineage

@@ -7,8 +7,8 @@ releases are marked, then the version is erased.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from darkroom.errors import DarkroomError, InputError, UnknownNameError
@@ -85,12 +85,15 @@ class Forgetting:
         domain: str,
         say: Callable[[str], None],
         elsewhere: Elsewhere | None = None,
+        datasets: Collection[str] = (),
     ) -> None:
         """Put together.
 
         Args:
             sign: the domain's signature; only used while orders are carried out.
             elsewhere: footage of other Pis; None where there are none.
+            datasets: names in domain.yaml: an ingest that was cut off leaves footage of a
+                dataset that was never registered.
         """
         self._store = store
         self._journal = journal
@@ -100,6 +103,7 @@ class Forgetting:
         self._domain = domain
         self._say = say
         self._elsewhere = elsewhere
+        self._datasets = tuple(datasets)
         self._clean: set[str] = set()  # versions that no order is about
         self._marked: set[str] = set()  # versions whose releases are marked
         self._orders = -1  # how many there were at the last look
@@ -216,6 +220,38 @@ class Forgetting:
                 for person in job.asked:  # they look at outputs that do not leave any more
                     text = f"job {job.job_id}: withheld: its footage is to be forgotten"
                     self._journal.tell_owner("info", text, to=person)
+        for outgoing in self._store.outgoing():
+            job_id = str(outgoing.letter.body.get("job_id"))
+            if outgoing.letter.kind == "job.result":
+                released = self._store.job(job_id)
+                if released is not None and _reads(released, {found.version}):
+                    self._drop(released, outgoing.letter.id)
+
+    def _drop(self, job: JobRecord, letter_id: str) -> None:
+        """What was released and is not delivered does not leave; what it cost stays spent.
+
+        To the node it stays released, as its log and ledger say. Its submitter hears an end,
+        since they would wait for the result of a released job without end.
+        """
+        self._store.delivered(letter_id)  # out of the outbox: its files go with the next sweep
+        self._journal.note(
+            "letter-given-up", job.job_id, letter=letter_id, kind="job.result", reason=ENDED
+        )
+        after = replace(job, seq=job.seq + 1, reasons=(ENDED,))
+        self._store.replace_job(after, was=job.state)
+        self._journal.tell(
+            "job.state",
+            job.submitter,
+            {
+                "job_id": job.job_id,
+                "state": "withheld",
+                "reasons": [ENDED],
+                "seq": after.seq,
+                "shards": list(job.shards),
+            },
+        )
+        text = f"job {job.job_id}: its result waited in the outbox, and does not leave any more"
+        self._journal.tell_owner("info", f"{text}: its footage is to be forgotten")
 
     def _tell(self, forgets: Sequence[Forget]) -> None:
         if self._elsewhere is not None:
@@ -329,7 +365,8 @@ class Forgetting:
                 yield manifest
 
     def _there(self) -> list[tuple[str, str]]:
-        names = dict.fromkeys(name for name, _ in self._store.registered())
+        registered = (name for name, _ in self._store.registered())
+        names = dict.fromkeys((*self._datasets, *registered))
         return [(name, version) for name in names for version in self._footage.versions(name)]
 
     def _gone(self, forget: Forget, there: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -31,8 +31,9 @@ class Proven:
 
     Attributes:
         domain: who signed it.
-        people: name -> whose signed yes is in it; no entry for a rule.
-        policy_owner: who signed the policy, where its file was at hand.
+        people: name -> whose signed yes is in it, and who signed a policy that was at hand; no
+            entry for a rule.
+        policy_owner: who signed the policy that was applied, where its file was at hand.
     """
 
     domain: Signer
@@ -79,9 +80,13 @@ def check_receipt(
     for field, subject in (("approved_by", "code"), ("released_by", "output")):
         _everybody_said_so(receipt, body[field], subject)
     owner = None
-    for stamp in (receipt.applied, receipt.in_force):
+    for stamp in (receipt.in_force, receipt.applied):  # the last one is what readers are shown
+        owner = None
         if policies and stamp.digest in policies:
             owner = _policy_holds(receipt, policies[stamp.digest], stamp, known, check)
+            name = owner.identity.name
+            if name not in people or owner.ground == "claimed":  # the weaker ground is told
+                people[name] = owner
     return Proven(domain=domain, people=people, policy_owner=owner)
 
 
@@ -119,6 +124,7 @@ def _one_piece(receipt: Receipt) -> None:
         "domain": receipt.domain,
         "dataset": asked.dataset,
         "dataset_version": asked.dataset_version,
+        "policy_version": receipt.applied.version,
         "price": receipt.spent.to_mapping(),
         REQUEST: asked.digest,
     }
@@ -200,7 +206,10 @@ def _policy_holds(
     known: Callable[[str], Known],
     check: Check,
 ) -> Signer:
-    """The owner's own signature on a policy that is at hand."""
+    """The owner's own signature on a policy that is at hand.
+
+    Whose name it is, and on what ground, is for the reader: anybody can invent an owner.
+    """
     _require(
         (policy.kind, policy.key, policy.signature) == ("policy", stamp.key, stamp.signature)
         and policy.body.get("version") == stamp.version
@@ -219,6 +228,13 @@ def _policy_holds(
         check=check,
     )
     check(policy, "policy", found.identity)
+    _require(
+        found.identity.role == "owner", f"{found.identity.name} is nobody who may sign a policy"
+    )
+    _require(  # the fingerprint that is shown is that of the named one
+        found.identity.fingerprint == owners[0].fingerprint,
+        f"the policy of {found.identity.name} is said to be of other keys",
+    )
     return found
 
 

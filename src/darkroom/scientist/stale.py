@@ -4,7 +4,7 @@ The domain says so, signed. What was made with a stale model is stale as well; t
 from what was submitted here, and nobody has to say it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from darkroom.errors import TrustError
@@ -67,10 +67,12 @@ def spread(store: Store, at: float) -> list[str]:
     marked = []
     while waiting:
         source = waiting.pop()
-        made = set(_made(store, every, source))
-        for job in jobs:
+        good = [job for job in jobs if job.request.job_id not in stale]
+        carried = {sha256 for job in good for sha256 in job.request.spec.files.values()}
+        made = set(_made(store, every, source, among=carried))
+        for job in good:
             job_id = job.request.job_id
-            if job_id in stale or not made & set(job.request.spec.files.values()):
+            if not made & set(job.request.spec.files.values()):
                 continue
             row = StaleRow(
                 job_id=job_id, statement=stale[source].statement, made_from=source, at=at
@@ -82,11 +84,21 @@ def spread(store: Store, at: float) -> list[str]:
     return marked
 
 
-def _made(store: Store, jobs: Iterable[JobRow], job_id: str) -> list[str]:
+def _made(
+    store: Store,
+    jobs: Collection[JobRow],
+    job_id: str,
+    *,
+    among: Collection[str] | None = None,
+) -> list[str]:
     """The hashes of what left for a job, but of its log and of what was here before it came.
 
-    A domain that releases the bytes of a file that a job carried did not make them: it could
-    else say of anybody's work that it is stale.
+    A domain that releases the bytes of a file that a job carried, or that another result had
+    before, did not make them: it could else say of anybody's work that it is stale.
+
+    Args:
+        jobs: all that were ever submitted here.
+        among: the only hashes that matter; None: all do.
     """
     result = store.result(job_id)
     if result is None:
@@ -97,10 +109,22 @@ def _made(store: Store, jobs: Iterable[JobRow], job_id: str) -> list[str]:
         if job.request.job_id == job_id or job.submitted_at < result.received_at
         for sha256 in job.request.spec.files.values()
     }
-    left = {
-        e["sha256"]: 0 for name, e in result.release["body"]["outputs"].items() if name != "log"
-    }
-    return [sha256 for sha256 in left if sha256 not in before]
+    made = [h for h in _left(result) if h not in before and (among is None or h in among)]
+    for job in jobs:
+        if not made:
+            break  # results are large: they are read only while one of them could matter
+        if job.collected and job.request.job_id != job_id:
+            other = store.result(job.request.job_id)
+            if other is not None and other.received_at < result.received_at:
+                earlier = set(_left(other))
+                made = [sha256 for sha256 in made if sha256 not in earlier]
+    return made
+
+
+def _left(result: ResultRow) -> Iterable[str]:
+    """The hashes of the outputs, each once, but of the log: nobody builds on that."""
+    outputs = result.release["body"]["outputs"]
+    return dict.fromkeys(e["sha256"] for name, e in outputs.items() if name != "log")
 
 
 def tell_run_log(store: Store, run_log: RunLog | None) -> None:
