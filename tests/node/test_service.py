@@ -13,6 +13,7 @@ from darkroom.errors import IsolationError, NameTakenError, StateError
 from darkroom.node import service
 from darkroom.node.bell import Bell
 from darkroom.node.service import Backoff, Claims
+from darkroom.node.walls import AGAIN
 from tests.node.village import SycKeyring, Village, rule, spec
 
 
@@ -227,6 +228,53 @@ def test_what_waits_at_an_unfit_node_is_told_once_at_start(village, state):
         if "cannot isolate" in str(letter.body)
     ]
     assert len(told) == 1
+
+
+def test_walls_that_failed_are_tried_again_and_jobs_go_on(village, monkeypatch):
+    """A disk that was full for a while must not stop a domain until somebody restarts it."""
+    village.in_force()
+    request = village.approved()
+    plain, village.sandbox.fit = village.sandbox.run, False
+
+    def run(task, **more):
+        raise IsolationError("No space left on device", next_step="make room")
+
+    monkeypatch.setattr(village.sandbox, "run", run)
+    village.settle()
+    assert village.state_of(request.job_id) == "approved"
+    assert not village.node.walls.fit
+
+    monkeypatch.setattr(village.sandbox, "run", plain)
+    village.sandbox.fit = True
+    village.settle()
+    assert village.state_of(request.job_id) == "approved"  # not before a minute is over
+    assert 0 < village.node.walls.again_in() <= AGAIN
+
+    village.clock.forward(AGAIN)
+    village.settle()
+    assert village.node.walls.fit
+    assert village.node.walls.again_in() is None
+    assert village.state_of(request.job_id) == "produced"
+
+
+def test_a_full_disk_while_walls_are_tried_leaves_no_job_running(village, monkeypatch):
+    village.in_force()
+    request = village.approved()
+    plain = type(village.store).set_fact
+
+    def set_fact(self, name, value):
+        if name == "isolation":
+            raise StateError("database or disk is full", next_step="make room")
+        plain(self, name, value)
+
+    def run(task, **more):
+        raise IsolationError("No space left on device", next_step="make room")
+
+    monkeypatch.setattr(type(village.store), "set_fact", set_fact)
+    monkeypatch.setattr(village.sandbox, "run", run)
+    village.settle()
+
+    assert village.state_of(request.job_id) == "approved"
 
 
 def test_a_sandbox_that_cannot_even_be_tried_is_an_unfit_one(village, monkeypatch):

@@ -131,7 +131,7 @@ def assemble(
         journal=journal,
         say=say,
     )
-    walls = Walls(sandbox=parts.sandbox, store=store)
+    walls = Walls(sandbox=parts.sandbox, store=store, clock=clock)
     retention = Retention(
         days=retention_days,
         store=store,

@@ -342,7 +342,7 @@ class Service:
 
     def work_once(self) -> bool:
         """Run the next approved job, if there is one and the walls hold."""
-        if not self._walls.fit:
+        if not self._walls.hold():
             return False
         waiting = [
             record
@@ -356,12 +356,12 @@ class Service:
         try:
             self._runner.run(record)
         except Exception as error:  # noqa: BLE001 - whatever happens, the worker goes on
-            if isinstance(error, IsolationError):
-                self._walls.probe()
-                self._tell_waiting()
             self._say(f"job {record.job_id[:8]}: {_briefly(error)}; it is tried again")
             again_at = self._clock.monotonic() + self._claims.pause(record.job_id)
             self._settle(record.job_id)
+            if isinstance(error, IsolationError):
+                self._walls.probe()
+                self._tell_waiting()
         finally:
             self._claims.give_back(record.job_id, again_at=again_at)
             self._bell.ring()
@@ -393,7 +393,9 @@ class Service:
             backoff.reset()
             self._mention(None)
             if not worked:
-                self._bell.wait(heard, self._claims.next_due(self._clock.monotonic()))
+                again_in = self._walls.again_in()
+                due = self._claims.next_due(self._clock.monotonic())
+                self._bell.wait(heard, due if again_in is None else again_in)
 
 
 def _briefly(error: Exception) -> str:
