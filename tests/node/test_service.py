@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.errors import IsolationError, NameTakenError, StateError
-from darkroom.node import service
+from darkroom.node import backoff
+from darkroom.node.backoff import Backoff
 from darkroom.node.bell import Bell
-from darkroom.node.service import Backoff, Claims
+from darkroom.node.claims import Claims
 from darkroom.node.walls import AGAIN
 from tests.node.village import SycKeyring, Village, rule, spec
 
@@ -64,8 +65,8 @@ def test_a_job_goes_through_all_threads(village):
 
 
 def test_a_gateway_that_is_away_is_said_once_and_waited_for(village, monkeypatch):
-    monkeypatch.setattr(service, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(service, "LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(backoff, "LONGEST_PAUSE", 0.02)
     village.exchange.up = False
     tries = threading.Semaphore(0)
     plain = village.relay.register
@@ -86,8 +87,8 @@ def test_a_gateway_that_is_away_is_said_once_and_waited_for(village, monkeypatch
 
 @pytest.mark.parametrize("call", ["receive", "send"])
 def test_an_answer_that_nobody_foresaw_ends_no_thread_and_is_said_once(village, monkeypatch, call):
-    monkeypatch.setattr(service, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(service, "LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(backoff, "LONGEST_PAUSE", 0.02)
     tries, over = threading.Semaphore(0), threading.Event()
     plain = getattr(village.relay, call)
 
@@ -314,8 +315,8 @@ FULL = StateError("database or disk is full", next_step="make room")
     ],
 )
 def test_whatever_fails_once_is_said_and_tried_again(village, monkeypatch, step, error, said):
-    monkeypatch.setattr(service, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(service, "LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(backoff, "LONGEST_PAUSE", 0.02)
     failing = FailsOnce(getattr(village.node.service, step), error)
     monkeypatch.setattr(village.node.service, step, failing)
     village.sign_policy(village.policy(rules=(rule(spec().code_digest),)))
@@ -331,7 +332,7 @@ def test_whatever_fails_once_is_said_and_tried_again(village, monkeypatch, step,
 
 
 def test_a_full_disk_delays_the_end_of_a_lost_run_and_leaves_none_running(village, monkeypatch):
-    monkeypatch.setattr(service, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.01)
     village.in_force()
     request = village.approved()
     village.sandbox.broken = 1
